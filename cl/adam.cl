@@ -1,0 +1,33 @@
+/*
+ * Adam (Kingma and Ba, 2015, algorithm 1), eps after the correction, and its AMSGrad form (Reddi,
+ * Kale and Kumar, 2018), as in PyTorch. AdamW is the same rule with the decay decoupled by the frame.
+ *
+ *     m <- beta1*m + (1 - beta1)*g
+ *     v <- beta2*v + (1 - beta2)*g*g
+ *     p <- p - lr/(1 - beta1^t) * m / (sqrt(v)/sqrt(1 - beta2^t) + eps)       amsgrad: max of all v
+ *
+ * States: s[0] = m, s[1] = v, s[2] = max v. Each function returns what the step takes from p.
+ * Scalar twin: src/scalar/adam.c.
+ */
+#include "numeric.cl"
+#include "adam.h"
+
+float adam(const float p, const float g, float *s, const struct adam_scalars k)
+{
+    const float m = k.beta1 * s[0] + k.one_minus_beta1 * g;
+    const float v = k.beta2 * s[1] + k.one_minus_beta2 * g * g;
+    s[0] = m;
+    s[1] = v;
+    return divide(k.step_size * m, square_root(v) * k.inverse_root + k.eps);
+}
+
+float adam_amsgrad(const float p, const float g, float *s, const struct adam_scalars k)
+{
+    const float m = k.beta1 * s[0] + k.one_minus_beta1 * g;
+    const float v = k.beta2 * s[1] + k.one_minus_beta2 * g * g;
+    const float v_max = v <= s[2] ? s[2] : v;
+    s[0] = m;
+    s[1] = v;
+    s[2] = v_max;
+    return divide(k.step_size * m, square_root(v_max) * k.inverse_root + k.eps);
+}

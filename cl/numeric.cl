@@ -1,0 +1,24 @@
+/*
+ * The arithmetic that every kernel may use: float32, round to nearest even, one rounding for each
+ * operation that is written. Nothing here may be fused or approximated; docs/numerics.md says why.
+ * Scalar twin: src/scalar/numeric.h.
+ */
+#pragma OPENCL FP_CONTRACT OFF
+
+/* -1, 0 or 1; a zero and a NaN stay what they are. */
+float sign_of(const float x)
+{
+    return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
+}
+
+/* x / y, correctly rounded: the program's known-answer run shows whether the device does it. */
+float divide(const float x, const float y)
+{
+    return x / y;
+}
+
+/* sqrt(x), correctly rounded, likewise. */
+float square_root(const float x)
+{
+    return sqrt(x);
+}

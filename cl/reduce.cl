@@ -1,0 +1,59 @@
+/*
+ * Sums of one fixed shape, so that every device rounds them alike: TIK_BLOCK values are added in
+ * pairs at distance TIK_BLOCK/2, TIK_BLOCK/4, ..., 1; longer rows block by block, then the sums of
+ * the blocks in the same way. Missing values are +0. LOCAL_SIZE divides the labour, never the tree.
+ * Scalar twin: src/scalar/reduce.c.
+ */
+#include "layout.h"
+
+/* Work-items in a work-group: a power of two, at most TIK_BLOCK. */
+#ifndef LOCAL_SIZE
+#define LOCAL_SIZE 256
+#endif
+
+/* Values of a block that each work-item holds. */
+#define ITEMS (TIK_BLOCK / LOCAL_SIZE)
+
+/*
+ * The sum of a block, for all work-items of the group: x[k] of item l is the block's value
+ * k*LOCAL_SIZE + l. Overwrites x. First the distances that lie within one item, then those
+ * between items.
+ */
+float block_sum(float *x, __local float *scratch)
+{
+    const uint l = get_local_id(0);
+    for (uint distance = ITEMS / 2; distance > 0; distance /= 2)
+        for (uint k = 0; k < distance; k++)
+            x[k] += x[k + distance];
+    scratch[l] = x[0];
+    for (uint distance = LOCAL_SIZE / 2; distance > 0; distance /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (l < distance)
+            scratch[l] += scratch[l + distance];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const float sum = scratch[0];
+    barrier(CLK_LOCAL_MEM_FENCE); /* the caller may use scratch again */
+    return sum;
+}
+
+/* The sum of x[0] .. x[count - 1] by one work-group, level by level in place; it ends in x[0]. */
+void row_sum(__global float *x, uint count, __local float *scratch)
+{
+    float part[ITEMS];
+    while (count > 1) {
+        const uint blocks = (count + TIK_BLOCK - 1) / TIK_BLOCK;
+        for (uint b = 0; b < blocks; b++) {
+            for (uint k = 0; k < ITEMS; k++) {
+                const uint j = b * TIK_BLOCK + k * LOCAL_SIZE + get_local_id(0);
+                part[k] = j < count ? x[j] : 0.0f;
+            }
+            const float sum = block_sum(part, scratch);
+            barrier(CLK_GLOBAL_MEM_FENCE); /* x[b] was read before it is written */
+            if (get_local_id(0) == 0)
+                x[b] = sum;
+        }
+        barrier(CLK_GLOBAL_MEM_FENCE);
+        count = blocks;
+    }
+}

@@ -1,0 +1,34 @@
+/* What every public header needs: visibility, checked results, forward declarations. */
+#ifndef TIKHONOV_BASE_H
+#define TIKHONOV_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define TIK_API                   __attribute__((visibility("default")))
+#define TIK_CHECKED               __attribute__((warn_unused_result))
+#define TIK_PRINTF(string, first) __attribute__((format(printf, string, first)))
+#else
+#define TIK_API
+#define TIK_CHECKED
+#define TIK_PRINTF(string, first)
+#endif
+
+/* Handles are opaque: made by tik_NOUN_create, freed by tik_NOUN_destroy, which takes NULL. */
+struct tik_context;
+struct tik_optimizer;
+struct tik_policy;
+struct tik_tensors;
+struct tik_update;
+
+/* OpenCL's own handle types, so that these headers need no OpenCL header: cl_mem is struct _cl_mem
+ * *. */
+struct _cl_command_queue;
+struct _cl_context;
+struct _cl_device_id;
+struct _cl_event;
+struct _cl_mem;
+
+#endif

@@ -1,0 +1,223 @@
+/*
+ * The stateful optimizer: named tensors in groups, one regularized step for all of them.
+ *
+ *     tik_optimizer_create(context, NULL, &optimizer);
+ *     tik_optimizer_add_group(optimizer, policy, &weights);
+ *     tik_optimizer_add_tensor(optimizer, weights, &(struct tik_tensor){
+ *         .name = "w", .rank = 1, .shape = (size_t[]){200}, .memory = TIK_MEMORY_LIBRARY,
+ *         .param = initial}, &w);
+ *     for (;;) {
+ *         tik_optimizer_write(optimizer, w, TIK_GRAD, gradient);
+ *         tik_optimizer_step(optimizer);
+ *         tik_optimizer_read(optimizer, w, TIK_PARAM, parameter);
+ *     }
+ *
+ * A step happens or it does not: everything that can fail comes before the first write.
+ *
+ * Threads: one optimizer belongs to one thread at a time; distinct optimizers are independent, even
+ * on one context.
+ */
+#ifndef TIKHONOV_OPTIMIZER_H
+#define TIKHONOV_OPTIMIZER_H
+
+#include <tikhonov/base.h>
+#include <tikhonov/context.h>
+#include <tikhonov/policy.h>
+#include <tikhonov/schedule.h>
+#include <tikhonov/status.h>
+
+enum tik_verify {
+    TIK_VERIFY_OFF,
+    TIK_VERIFY_SAMPLE, /* `verify_blocks` blocks of each step, chosen anew each time */
+    TIK_VERIFY_ALL,    /* every element of every step */
+};
+
+struct tik_optimizer_options {
+    /* Runs the scalar path beside the device and compares; nothing to compare on the scalar path.
+     */
+    enum tik_verify verify; /* TIK_VERIFY_OFF */
+    size_t verify_blocks;   /* 4; blocks of TIK_BLOCK elements a group and step, when sampling */
+    /*
+     * Clips the gradients of all groups together: g *= min(1, max_norm / (norm + 1e-6)), norm the
+     * root of the sum of g squared over every tensor that takes part in the step. 0: no clipping.
+     */
+    double max_norm; /* 0 */
+    bool report;     /* false; computes what tik_optimizer_report returns, in the same pass */
+};
+
+TIK_API void tik_optimizer_defaults(struct tik_optimizer_options *options);
+
+/* TIK_OK; TIK_ERROR_ARGUMENT; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE. Destroy before the context. */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_create(
+    struct tik_context *context, const struct tik_optimizer_options *options,
+    struct tik_optimizer **optimizer);
+TIK_API void tik_optimizer_destroy(struct tik_optimizer *optimizer);
+
+/* Adds a group under a copy of `policy`; *group numbers it from 0. TIK_OK; _ARGUMENT; _MEMORY. */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_add_group(struct tik_optimizer *optimizer,
+                                                            const struct tik_policy *policy,
+                                                            size_t *group);
+
+/* Where a tensor's parameter and gradient live. States are always the library's. */
+enum tik_memory {
+    /* The library's: all such tensors of a group lie in one arena and take one launch a step. */
+    TIK_MEMORY_LIBRARY,
+    /*
+     * The caller's host memory, used in place where the device shares the host's memory, else
+     * copied there and back by each step. The caller leaves it alone from step to sync.
+     */
+    TIK_MEMORY_HOST,
+    /* The caller's OpenCL buffers, of the context's own cl_context; retained while used. */
+    TIK_MEMORY_OPENCL,
+};
+
+struct tik_tensor {
+    const char *name; /* copied; unlike any other in the optimizer */
+    size_t rank;      /* 0 for a scalar, at most 8 */
+    const size_t *shape;
+    enum tik_memory memory;
+    /* LIBRARY: initial values, copied (NULL: zeros). HOST: the parameter itself. */
+    float *param;
+    /* LIBRARY: not read; gradients come by tik_optimizer_write. HOST: the gradient itself. */
+    float *grad;
+    /* OPENCL: buffers, and offsets in elements. */
+    struct _cl_mem *cl_param, *cl_grad;
+    size_t param_offset, grad_offset;
+};
+
+/*
+ * Registers a tensor of float32 in a group, with states at their initial values (0). *index (may
+ * be NULL) numbers tensors from 0 in the order of registration, which is also the order in which
+ * norms are summed. A tensor of no elements is allowed.
+ *
+ * TIK_OK; TIK_ERROR_ARGUMENT: a bad group, a name that is empty or taken, a rank or shape that is
+ * too large, memory that is NULL or too small; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE. On an error
+ * nothing was registered.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer,
+                                                             size_t group,
+                                                             const struct tik_tensor *tensor,
+                                                             size_t *index);
+
+/* A tensor that is not active (it has no gradient, or is frozen) is left out of steps and norms. */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_active(struct tik_optimizer *optimizer,
+                                                             size_t tensor, bool active);
+
+/* Parts of a tensor, for read and write. */
+enum { TIK_PARAM = -2, TIK_GRAD = -1, TIK_STATE = 0 /* + slot of the state */ };
+
+/*
+ * Copies all elements of a part from or to `values`; waits for steps under way. `values` may be
+ * used again on return.
+ * TIK_OK; TIK_ERROR_ARGUMENT; TIK_ERROR_DEVICE.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer,
+                                                        size_t tensor, int part,
+                                                        const float *values);
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer,
+                                                       size_t tensor, int part, float *values);
+
+/*
+ * Where a part lives on the device: buffer and offset in elements, for kernels of the caller's own
+ * on the context's queue (which is in order). NULL on the scalar path. Valid until a tensor is
+ * added to the group.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer,
+                                                         size_t tensor, int part,
+                                                         struct _cl_mem **buffer, size_t *offset);
+
+/*
+ * Changes an option, or an option of a penalty, of one group from the next step on. Values are
+ * arguments of the kernel: nothing is compiled, unless an option that was not in use comes into
+ * use (weight_decay from 0). Options that decide which states there are (momentum from 0, amsgrad)
+ * cannot change.
+ * TIK_OK; TIK_ERROR_ARGUMENT: the group is then as before.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_set(struct tik_optimizer *optimizer, size_t group,
+                                                      const char *option, double value);
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_penalty(struct tik_optimizer *optimizer,
+                                                              size_t group, size_t penalty,
+                                                              const char *option, double value);
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_schedule(struct tik_optimizer *optimizer,
+                                                               size_t group,
+                                                               const struct tik_schedule *schedule);
+
+/*
+ * Compiles what the next step needs, so that the step itself does not wait for a compiler. The
+ * first step does it where the caller did not.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer);
+
+/*
+ * One step of every group over its active tensors. Returns when the work is enqueued; read, write,
+ * report and sync wait for it.
+ *
+ * TIK_OK. TIK_ERROR_DEVICE, TIK_ERROR_MEMORY: nothing was changed (and only where the scalar path
+ * could not take over). TIK_ERROR_FALLBACK: strict, nothing was changed. TIK_ERROR_MISMATCH:
+ * strict and verified, the step was taken. TIK_ERROR_TORN: the device died while it wrote; every
+ * later call says so again.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_step(struct tik_optimizer *optimizer);
+
+/* Waits until all steps are done and host memory holds their results. */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_sync(struct tik_optimizer *optimizer);
+
+/* Of the parameters after the last step, over the group's active tensors. */
+struct tik_report {
+    double penalty;           /* sum over the group's penalties of their value at p */
+    double half_squared_norm; /* 1/2 sum p^2 */
+    uint64_t zeros;           /* elements that are exactly 0 */
+    uint64_t count;           /* elements in all */
+    double norm;              /* of all groups' gradients before clipping; 0 without max_norm */
+    double clip;              /* what they were multiplied by; 1 without max_norm */
+    double lr;                /* of that step, schedule included */
+};
+
+/*
+ * The report of a group's last step; waits for it. TIK_OK; TIK_ERROR_ARGUMENT when the options
+ * asked for none, or before the first step; TIK_ERROR_DEVICE.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_report(struct tik_optimizer *optimizer,
+                                                         size_t group, struct tik_report *report);
+
+struct tik_optimizer_stats {
+    uint64_t steps;          /* taken */
+    uint64_t verified_steps; /* compared with the scalar path, in whole or by sample */
+    uint64_t verified_words; /* float32 words compared */
+    uint64_t mismatches;     /* words that differed (a bounded device: beyond the bound) */
+    uint64_t fallbacks;      /* steps that the scalar path took over */
+};
+
+TIK_API void tik_optimizer_stats(const struct tik_optimizer *optimizer,
+                                 struct tik_optimizer_stats *stats);
+
+/* The weakest conformance among the programs in use; TIK_EXACT on the scalar path. */
+TIK_API enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer);
+
+/* What is registered, to look at. Names and shapes are owned by the optimizer. */
+TIK_API size_t tik_optimizer_groups(const struct tik_optimizer *optimizer);
+TIK_API size_t tik_optimizer_tensors(const struct tik_optimizer *optimizer);
+struct tik_tensor_info {
+    const char *name;
+    size_t group, rank, count;
+    const size_t *shape;
+    bool active;
+    const char *const *states; /* names of the states that the group's options need */
+    size_t state_count;
+};
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer,
+                                                         size_t tensor,
+                                                         struct tik_tensor_info *info);
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_group_rule(const struct tik_optimizer *optimizer,
+                                                             size_t group, const char **rule);
+
+/*
+ * Applied steps of a group, and the float64 scalars that its rule carries between steps (named;
+ * none for sgd, adam, adamw): what a checkpoint keeps beside the tensors.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_steps(const struct tik_optimizer *optimizer,
+                                                        size_t group, uint64_t *steps);
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer,
+                                                            size_t group, uint64_t steps);
+
+#endif

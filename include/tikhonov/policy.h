@@ -1,0 +1,71 @@
+/*
+ * A policy: a rule, its options, and the penalties that go with it.
+ *
+ *     struct tik_policy *policy;
+ *     size_t l1;
+ *     tik_policy_create("adamw", &policy);
+ *     tik_policy_set(policy, "lr", 1e-3);
+ *     tik_policy_add_penalty(policy, "l1", &l1);
+ *     tik_policy_set_penalty(policy, l1, "weight", 1e-4);
+ *     tik_policy_set_penalty_text(policy, l1, "application", "proximal");
+ *
+ * The option `weight_decay` of a rule is short for the penalty l2 in the rule's own application:
+ * coupled for sgd and adam, decoupled for adamw.
+ *
+ * Threads: a policy belongs to one thread at a time. It is copied by whoever takes it.
+ */
+#ifndef TIKHONOV_POLICY_H
+#define TIKHONOV_POLICY_H
+
+#include <tikhonov/base.h>
+#include <tikhonov/status.h>
+
+#define TIK_MAX_PENALTIES 4
+
+/*
+ * A policy of the rule `name` with its default options and no penalty.
+ * TIK_OK; TIK_ERROR_ARGUMENT when there is no such rule; TIK_ERROR_MEMORY.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_policy_create(const char *name, struct tik_policy **policy);
+TIK_API TIK_CHECKED enum tik_status tik_policy_copy(const struct tik_policy *policy,
+                                                    struct tik_policy **copy);
+TIK_API void tik_policy_destroy(struct tik_policy *policy);
+
+/* The rule's name. Lives as long as the program. */
+TIK_API const char *tik_policy_rule(const struct tik_policy *policy);
+
+/*
+ * Sets an option by name. The text form takes numbers, true and false, and the names of choices.
+ * TIK_OK; TIK_ERROR_ARGUMENT when the rule has no such option or the value is out of its range:
+ * the policy is then as before.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_policy_set(struct tik_policy *policy, const char *option,
+                                                   double value);
+TIK_API TIK_CHECKED enum tik_status tik_policy_set_text(struct tik_policy *policy,
+                                                        const char *option, const char *value);
+TIK_API TIK_CHECKED enum tik_status tik_policy_get(const struct tik_policy *policy,
+                                                   const char *option, double *value);
+
+/*
+ * Adds the penalty `name` with its default options; *index (may be NULL) then names it. Penalties
+ * act in the order in which they were added.
+ * TIK_OK; TIK_ERROR_ARGUMENT: no such penalty, or TIK_MAX_PENALTIES are there already.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_policy_add_penalty(struct tik_policy *policy,
+                                                           const char *name, size_t *index);
+TIK_API TIK_CHECKED enum tik_status tik_policy_set_penalty(struct tik_policy *policy, size_t index,
+                                                           const char *option, double value);
+TIK_API TIK_CHECKED enum tik_status tik_policy_set_penalty_text(struct tik_policy *policy,
+                                                                size_t index, const char *option,
+                                                                const char *value);
+
+/* Takes all penalties away, `weight_decay` too: the policy of biases. */
+TIK_API void tik_policy_clear_penalties(struct tik_policy *policy);
+
+/*
+ * Whether the options fit each other (nesterov needs momentum, a penalty its application).
+ * TIK_OK; TIK_ERROR_ARGUMENT. Whatever takes a policy checks it too.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_policy_check(const struct tik_policy *policy);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * The bare call: one update, enqueued on the caller's own queue, buffers and offsets, for engines
+ * that own their memory. The stateful optimizer is built on it.
+ *
+ *     tik_update_create(context, policy, &update);            // compiles; context made from the
+ * caller's cl_context struct tik_update_args args = {.count = n, .param = p, .grad = g, .state =
+ * {m, v}, .step = t}; tik_update_enqueue(update, queue, &args, 0, NULL, &event);
+ *
+ * Threads: one update handle belongs to one thread at a time (OpenCL's kernel objects do); make one
+ * a thread, the compiled program is shared.
+ */
+#ifndef TIKHONOV_UPDATE_H
+#define TIKHONOV_UPDATE_H
+
+#include <tikhonov/base.h>
+#include <tikhonov/context.h>
+#include <tikhonov/policy.h>
+#include <tikhonov/rule.h>
+#include <tikhonov/schedule.h>
+#include <tikhonov/status.h>
+
+struct tik_update_args {
+    size_t count;                          /* elements */
+    struct _cl_mem *param;                 /* read and written */
+    struct _cl_mem *grad;                  /* read */
+    struct _cl_mem *state[TIK_MAX_STATES]; /* read and written; as many as tik_update_states says */
+    size_t param_offset, grad_offset;      /* in elements */
+    size_t state_offset[TIK_MAX_STATES];   /* in elements */
+    struct _cl_mem *factor;                /* float[1] that multiplies g first; NULL: 1 */
+    uint64_t step;                         /* t, from 1 */
+    double lr_multiplier;                  /* of the schedule: lr * lr_multiplier; 0 counts as 1 */
+};
+
+/*
+ * Compiles the policy for the context's device. `clipped`: the update reads args.factor.
+ * TIK_OK; TIK_ERROR_ARGUMENT: no OpenCL device in the context, or a policy that does not check;
+ * TIK_ERROR_DEVICE: the build failed (the log is in tik_last_error) or the device computed wrongly.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_update_create(struct tik_context *context,
+                                                      const struct tik_policy *policy, bool clipped,
+                                                      struct tik_update **update);
+TIK_API void tik_update_destroy(struct tik_update *update);
+
+/* How many states the policy needs, and their names (NULL past the end). */
+TIK_API size_t tik_update_states(const struct tik_update *update);
+TIK_API const char *tik_update_state_name(const struct tik_update *update, size_t slot);
+
+TIK_API enum tik_conformance tik_update_conformance(const struct tik_update *update);
+
+/* Changes a value; see tik_optimizer_set. An option that would need another program is an error. */
+TIK_API TIK_CHECKED enum tik_status tik_update_set(struct tik_update *update, const char *option,
+                                                   double value);
+
+/*
+ * Enqueues one launch on `queue` after the `waits` events; *event (may be NULL) is the caller's to
+ * release. No host wait. Buffers, offsets and count are checked before anything is enqueued.
+ * TIK_OK; TIK_ERROR_ARGUMENT; TIK_ERROR_DEVICE: nothing was enqueued.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_update_enqueue(
+    struct tik_update *update, struct _cl_command_queue *queue, const struct tik_update_args *args,
+    unsigned wait_count, struct _cl_event *const *waits, struct _cl_event **event);
+
+/* The same update by the scalar path, on host memory: what the device is compared with. */
+struct tik_update_host_args {
+    size_t count;
+    float *param;
+    const float *grad;
+    float *state[TIK_MAX_STATES];
+    const float *factor; /* NULL: 1 */
+    uint64_t step;
+    double lr_multiplier;
+};
+TIK_API TIK_CHECKED enum tik_status tik_update_host(struct tik_update *update,
+                                                    const struct tik_update_host_args *args);
+
+#endif

@@ -1,0 +1,20 @@
+/* What the host computes in double for the scalars of a step. */
+#ifndef TIK_SRC_NUMERIC_H
+#define TIK_SRC_NUMERIC_H
+
+#include <stdint.h>
+
+/*
+ * x^n by binary powering: in * alone, so that every host gives the same double (pow is not
+ * correctly rounded everywhere).
+ */
+static inline double tik_power(double x, uint64_t n)
+{
+    double result = 1.0;
+    for (; n > 0; n >>= 1, x *= x)
+        if (n & 1)
+            result *= x;
+    return result;
+}
+
+#endif

@@ -1,0 +1,302 @@
+/* Programs: compiled once a device and policy, from source or from the cache of binaries. */
+#include <locale.h>
+
+#include "inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../error.h"
+#include "cache.h"
+#include "source.h"
+
+#define OPTIONS_TEXT (TIK_PLAN_TEXT + 256)
+
+static char *copy_text(const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    if (copy != NULL)
+        strcpy(copy, text);
+    return copy;
+}
+
+static void write_options(const struct opencl_device *device, const struct tik_plan *plan,
+                          size_t local_size, char *text)
+{
+    const int length = snprintf(
+        text, OPTIONS_TEXT, "-cl-std=CL1.2%s -DLOCAL_SIZE=%zu ",
+        device->correctly_rounded ? " -cl-fp32-correctly-rounded-divide-sqrt" : "", local_size);
+    if (plan != NULL)
+        tik_plan_defines(plan, text + length, OPTIONS_TEXT - (size_t)length);
+}
+
+/* A driver was seen to misread numbers under a locale with a decimal comma. */
+static cl_int build(struct opencl_device *device, cl_program program, const char *options)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
+    const cl_int error = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
+    if (plain != (locale_t)0) {
+        uselocale(before);
+        freelocale(plain);
+    }
+    return error;
+}
+
+static enum tik_status build_failed(struct opencl_device *device, cl_program program,
+                                    const char *options, cl_int error)
+{
+    size_t length = 0;
+    clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length);
+    char *log = calloc(length + 1, 1);
+    if (log != NULL)
+        clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, length, log, NULL);
+    const enum tik_status status = tik_error_set(
+        TIK_ERROR_DEVICE, "clBuildProgram: %s\noptions: %s\nsource: %s\n%s",
+        tik_opencl_error_name(error), options,
+        device->kernel_path != NULL ? device->kernel_path : "embedded", log != NULL ? log : "");
+    free(log);
+    return status;
+}
+
+static enum tik_status build_source(struct opencl_device *device, const struct tik_source *source,
+                                    const char *options, cl_program *program)
+{
+    const char *text = source->text;
+    cl_int error;
+    cl_program made = clCreateProgramWithSource(device->context, 1, &text, &source->length, &error);
+    if (error != CL_SUCCESS)
+        return tik_opencl_failed("clCreateProgramWithSource", error);
+    error = build(device, made, options);
+    if (error != CL_SUCCESS) {
+        const enum tik_status status = build_failed(device, made, options, error);
+        clReleaseProgram(made);
+        return status;
+    }
+    *program = made;
+    return TIK_OK;
+}
+
+/* False, and the entry dropped from the cache, when the driver does not want the binary. */
+static bool build_cached(struct opencl_device *device, struct opencl_entry *entry)
+{
+    struct tik_binary binary;
+    if (!tik_cache_load(device->cache, entry->key, &binary))
+        return false;
+    const unsigned char *bytes = binary.bytes;
+    cl_int error, status;
+    cl_program made = clCreateProgramWithBinary(device->context, 1, &device->id, &binary.length,
+                                                &bytes, &status, &error);
+    if (error == CL_SUCCESS && build(device, made, entry->options) != CL_SUCCESS) {
+        clReleaseProgram(made);
+        error = CL_INVALID_BINARY;
+    }
+    free(binary.bytes);
+    if (error != CL_SUCCESS) {
+        tik_cache_drop(device->cache, entry->key);
+        return false;
+    }
+    entry->program = made;
+    entry->stored = true;
+    atomic_store(&entry->verdict, binary.verdict);
+    return true;
+}
+
+static char *make_key(const struct opencl_device *device, const char *options, uint64_t hash)
+{
+    const size_t size = strlen(device->identity) + strlen(options) + 128;
+    char *key = malloc(size);
+    if (key != NULL)
+        snprintf(key, size, "tikhonov %s\n%s\n%s\nsource %016llx\n", TIK_VERSION, device->identity,
+                 options, (unsigned long long)hash);
+    return key;
+}
+
+static void free_entry(struct opencl_entry *entry)
+{
+    if (entry->program != NULL)
+        clReleaseProgram(entry->program);
+    free(entry->options);
+    free(entry->key);
+    free(entry);
+}
+
+static enum tik_status make_entry(struct opencl_device *device, const struct tik_plan *plan,
+                                  const char *options, size_t local_size,
+                                  struct opencl_entry **entry)
+{
+    struct tik_source source;
+    enum tik_status status =
+        tik_source_load(device->kernel_path, plan != NULL ? plan->rule->stem : "norm", &source);
+    if (status != TIK_OK)
+        return status;
+    struct opencl_entry *made = calloc(1, sizeof *made);
+    if (made != NULL) {
+        atomic_init(&made->verdict, TIK_UNTESTED);
+        made->local_size = local_size;
+        made->options = copy_text(options);
+        made->key = make_key(device, options, source.hash);
+    }
+    if (made == NULL || made->options == NULL || made->key == NULL)
+        status = tik_error_memory("a program's name", OPTIONS_TEXT);
+    else if (!build_cached(device, made))
+        status = build_source(device, &source, options, &made->program);
+    tik_source_free(&source);
+    if (status == TIK_OK)
+        *entry = made;
+    else if (made != NULL)
+        free_entry(made);
+    return status;
+}
+
+void tik_opencl_entries_free(struct opencl_device *device)
+{
+    while (device->entries != NULL) {
+        struct opencl_entry *next = device->entries->next;
+        free_entry(device->entries);
+        device->entries = next;
+    }
+}
+
+static struct opencl_entry *find_entry(struct opencl_device *device, const char *stem,
+                                       const char *options)
+{
+    /* Two stems never share options: RULE is among them, and the norm has none. */
+    (void)stem;
+    struct opencl_entry *entry = device->entries;
+    while (entry != NULL && strcmp(entry->options, options) != 0)
+        entry = entry->next;
+    return entry;
+}
+
+/* Finds or builds; one build at a time, since two threads often want the same program. */
+static enum tik_status get_entry(struct opencl_device *device, const struct tik_plan *plan,
+                                 size_t local_size, struct opencl_entry **entry)
+{
+    char options[OPTIONS_TEXT];
+    write_options(device, plan, local_size, options);
+    enum tik_status status = TIK_OK;
+    pthread_mutex_lock(&device->lock);
+    *entry = find_entry(device, NULL, options);
+    if (*entry == NULL) {
+        status = make_entry(device, plan, options, local_size, entry);
+        if (status == TIK_OK) {
+            (*entry)->next = device->entries;
+            device->entries = *entry;
+        }
+    }
+    pthread_mutex_unlock(&device->lock);
+    return status;
+}
+
+/* ---- kernels ---- */
+
+static enum tik_status make_kernel(struct tik_program *program, size_t slot, const char *name)
+{
+    cl_int error;
+    program->kernels[slot] = clCreateKernel(program->entry->program, name, &error);
+    return error == CL_SUCCESS ? TIK_OK : tik_opencl_failed(name, error);
+}
+
+/* Items that a work-group of this kernel may have: some devices say less than for the device. */
+static size_t kernel_limit(const struct opencl_device *device, cl_kernel kernel)
+{
+    size_t limit = 0;
+    const cl_int error = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE,
+                                                  sizeof limit, &limit, NULL);
+    return error == CL_SUCCESS && limit > 0 ? limit : 1;
+}
+
+static void release_kernels(struct tik_program *program)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (program->kernels[i] != NULL)
+            clReleaseKernel(program->kernels[i]);
+        program->kernels[i] = NULL;
+    }
+}
+
+static enum tik_status make_kernels(struct tik_program *program, const struct tik_plan *plan)
+{
+    if (plan != NULL)
+        return make_kernel(program, 0, "tik_step");
+    const enum tik_status status = make_kernel(program, 0, "tik_norm_blocks");
+    return status == TIK_OK ? make_kernel(program, 1, "tik_norm_finish") : status;
+}
+
+enum tik_status tik_opencl_program_create(struct tik_backend *backend, const struct tik_plan *plan,
+                                          struct tik_program **program)
+{
+    struct opencl_device *device = ((struct opencl_backend *)backend)->device;
+    struct tik_program *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return tik_error_memory("a program's handle", sizeof *made);
+    made->rule_size = plan != NULL ? plan->rule->scalars_size : 0;
+
+    size_t local_size = device->local_size;
+    enum tik_status status;
+    bool fits = false;
+    do {
+        status = get_entry(device, plan, local_size, &made->entry);
+        if (status == TIK_OK)
+            status = make_kernels(made, plan);
+        if (status != TIK_OK)
+            break;
+        fits = kernel_limit(device, made->kernels[0]) >= local_size;
+        if (!fits) {
+            release_kernels(made);
+            local_size /= 2;
+        }
+    } while (!fits);
+    if (status != TIK_OK) {
+        tik_opencl_program_destroy(backend, made);
+        return status;
+    }
+    *program = made;
+    return TIK_OK;
+}
+
+void tik_opencl_program_destroy(struct tik_backend *backend, struct tik_program *program)
+{
+    (void)backend;
+    if (program == NULL)
+        return;
+    release_kernels(program);
+    free(program);
+}
+
+enum tik_conformance tik_opencl_program_conformance(const struct tik_program *program)
+{
+    return (enum tik_conformance)atomic_load(&program->entry->verdict);
+}
+
+/* ---- the verdict, kept with the binary ---- */
+
+static void store_binary(struct opencl_device *device, struct opencl_entry *entry)
+{
+    struct tik_binary binary = {.verdict = atomic_load(&entry->verdict)};
+    if (clGetProgramInfo(entry->program, CL_PROGRAM_BINARY_SIZES, sizeof binary.length,
+                         &binary.length, NULL) != CL_SUCCESS ||
+        binary.length == 0)
+        return;
+    binary.bytes = malloc(binary.length);
+    if (binary.bytes != NULL &&
+        clGetProgramInfo(entry->program, CL_PROGRAM_BINARIES, sizeof(unsigned char *),
+                         &binary.bytes, NULL) == CL_SUCCESS)
+        tik_cache_store(device->cache, entry->key, &binary);
+    free(binary.bytes);
+    entry->stored = true;
+}
+
+void tik_opencl_program_judge(struct tik_backend *backend, struct tik_program *program,
+                              enum tik_conformance conformance)
+{
+    struct opencl_device *device = ((struct opencl_backend *)backend)->device;
+    struct opencl_entry *entry = program->entry;
+    pthread_mutex_lock(&device->lock);
+    atomic_store(&entry->verdict, (int)conformance);
+    if (!entry->stored && conformance != TIK_WRONG)
+        store_binary(device, entry);
+    pthread_mutex_unlock(&device->lock);
+}

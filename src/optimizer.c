@@ -1,0 +1,427 @@
+/* Registration, access and options of an optimizer; step.c takes its steps. */
+#include "optimizer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+void tik_optimizer_defaults(struct tik_optimizer_options *options)
+{
+    *options = (struct tik_optimizer_options){.verify = TIK_VERIFY_OFF, .verify_blocks = 4};
+}
+
+static enum tik_status check_options(const struct tik_optimizer_options *options)
+{
+    if (!(options->max_norm >= 0 && options->max_norm <= 3e38))
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "max_norm is %g; allowed is 0 (no clipping) to 3e38",
+                             options->max_norm);
+    if ((unsigned)options->verify > TIK_VERIFY_ALL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "verify is %d; allowed is TIK_VERIFY_OFF to _ALL",
+                             (int)options->verify);
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_create(struct tik_context *context,
+                                     const struct tik_optimizer_options *options,
+                                     struct tik_optimizer **optimizer)
+{
+    struct tik_optimizer_options defaults;
+    tik_optimizer_defaults(&defaults);
+    if (context == NULL || optimizer == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
+                             context == NULL ? "context" : "optimizer");
+    options = options != NULL ? options : &defaults;
+    enum tik_status status = check_options(options);
+    if (status != TIK_OK)
+        return status;
+
+    struct tik_optimizer *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return tik_error_memory("an optimizer", sizeof *made);
+    made->context = context;
+    made->options = *options;
+    status = context->scalar->ops->instance(context->scalar, &made->scalar);
+    if (status == TIK_OK)
+        status = context->backend->ops->instance(context->backend, &made->backend);
+    if (status != TIK_OK) {
+        if (made->scalar != NULL)
+            made->scalar->ops->destroy(made->scalar);
+        free(made);
+        return status;
+    }
+    tik_store_init(&made->store, made->backend, options->max_norm > 0, options->report);
+    *optimizer = made;
+    return TIK_OK;
+}
+
+void tik_optimizer_destroy(struct tik_optimizer *optimizer)
+{
+    if (optimizer == NULL)
+        return;
+    const struct tik_backend_ops *ops = optimizer->backend->ops;
+    /* Commands may still read what is about to go; their fate interests nobody any more. */
+    enum tik_status ignored = ops->finish(optimizer->backend);
+    (void)ignored;
+    tik_store_finish(&optimizer->store);
+    for (size_t g = 0; g < optimizer->group_count; g++)
+        ops->program_destroy(optimizer->backend, optimizer->groups[g].program);
+    ops->program_destroy(optimizer->backend, optimizer->norm_program);
+    ops->destroy(optimizer->backend);
+    optimizer->scalar->ops->destroy(optimizer->scalar);
+    free(optimizer->groups);
+    free(optimizer);
+}
+
+static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t group)
+{
+    if (optimizer == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "optimizer is NULL");
+    if (group >= optimizer->group_count)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "group %zu: the optimizer has %zu", group,
+                             optimizer->group_count);
+    return TIK_OK;
+}
+
+static enum tik_status check_tensor(const struct tik_optimizer *optimizer, size_t tensor)
+{
+    if (optimizer == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "optimizer is NULL");
+    if (tensor >= optimizer->store.tensor_count)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "tensor %zu: the optimizer has %zu", tensor,
+                             optimizer->store.tensor_count);
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_add_group(struct tik_optimizer *optimizer,
+                                        const struct tik_policy *policy, size_t *group)
+{
+    if (optimizer == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "optimizer is NULL");
+    const enum tik_status status = tik_policy_check(policy);
+    if (status != TIK_OK)
+        return status;
+    const size_t bytes = (optimizer->group_count + 1) * sizeof *optimizer->groups;
+    struct tik_group *groups = realloc(optimizer->groups, bytes);
+    if (groups == NULL)
+        return tik_error_memory("the list of groups", bytes);
+    optimizer->groups = groups;
+
+    struct tik_group *made = &groups[optimizer->group_count];
+    *made = (struct tik_group){.policy = *policy};
+    tik_schedule_defaults(&made->schedule);
+    tik_plan_make(policy, optimizer->store.clip, optimizer->store.report, &made->plan);
+    if (group != NULL)
+        *group = optimizer->group_count;
+    optimizer->group_count++;
+    return TIK_OK;
+}
+
+/* ---- tensors ---- */
+
+static enum tik_status check_shape(const struct tik_optimizer *optimizer,
+                                   const struct tik_tensor *tensor, size_t *count)
+{
+    if (tensor->rank > TIK_MAX_RANK)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "tensor %s has rank %zu; allowed is at most %d",
+                             tensor->name, tensor->rank, TIK_MAX_RANK);
+    if (tensor->rank > 0 && tensor->shape == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "tensor %s has rank %zu, but no shape",
+                             tensor->name, tensor->rank);
+    bool empty = false;
+    for (size_t d = 0; d < tensor->rank; d++)
+        empty |= tensor->shape[d] == 0;
+    *count = empty ? 0 : 1;
+    const size_t most = SIZE_MAX / sizeof(float) / 4;
+    for (size_t d = 0; d < tensor->rank && !empty; d++) {
+        if (tensor->shape[d] > most / *count)
+            return tik_error_set(TIK_ERROR_ARGUMENT, "tensor %s: its shape has too many elements",
+                                 tensor->name);
+        *count *= tensor->shape[d];
+    }
+    if (optimizer->store.slots + *count / TIK_BLOCK + 1 > UINT32_MAX)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "tensor %s: an optimizer holds at most %" PRIu32 " blocks of %d "
+                             "elements",
+                             tensor->name, UINT32_MAX, TIK_BLOCK);
+    return TIK_OK;
+}
+
+static enum tik_status check_memory(const struct tik_optimizer *optimizer,
+                                    const struct tik_tensor *tensor, size_t count)
+{
+    switch (tensor->memory) {
+    case TIK_MEMORY_LIBRARY:
+        return TIK_OK;
+    case TIK_MEMORY_HOST:
+        if (count > 0 && (tensor->param == NULL || tensor->grad == NULL))
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "tensor %s: %s is NULL, and its memory is the host's",
+                                 tensor->name, tensor->param == NULL ? "param" : "grad");
+        return TIK_OK;
+    case TIK_MEMORY_OPENCL:
+        if (optimizer->backend->ops->memory_borrow == NULL)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "tensor %s: its memory is OpenCL's, and the context's device is "
+                                 "the scalar path",
+                                 tensor->name);
+        if (tensor->cl_param == NULL || tensor->cl_grad == NULL)
+            return tik_error_set(TIK_ERROR_ARGUMENT, "tensor %s: %s is NULL", tensor->name,
+                                 tensor->cl_param == NULL ? "cl_param" : "cl_grad");
+        if (tensor->param_offset > SIZE_MAX / sizeof(float) - count ||
+            tensor->grad_offset > SIZE_MAX / sizeof(float) - count)
+            return tik_error_set(TIK_ERROR_ARGUMENT, "tensor %s: an offset is too large",
+                                 tensor->name);
+        return TIK_OK;
+    }
+    return tik_error_set(TIK_ERROR_ARGUMENT, "tensor %s: there is no memory %d", tensor->name,
+                         (int)tensor->memory);
+}
+
+enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t group,
+                                         const struct tik_tensor *tensor, size_t *index)
+{
+    enum tik_status status = check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    if (tensor == NULL || tensor->name == NULL || tensor->name[0] == '\0')
+        return tik_error_set(TIK_ERROR_ARGUMENT, "a tensor needs a name");
+    if (tik_store_find(&optimizer->store, tensor->name) < optimizer->store.tensor_count)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "there is a tensor %s already", tensor->name);
+    size_t count = 0, number = 0;
+    status = check_shape(optimizer, tensor, &count);
+    if (status == TIK_OK)
+        status = check_memory(optimizer, tensor, count);
+    if (status == TIK_OK)
+        status = tik_store_add(&optimizer->store, group,
+                               optimizer->groups[group].plan.variant->state_count, tensor, &number);
+    if (status != TIK_OK)
+        return status;
+    optimizer->groups[group].active++;
+    if (index != NULL)
+        *index = number;
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_set_active(struct tik_optimizer *optimizer, size_t tensor,
+                                         bool active)
+{
+    const enum tik_status status = check_tensor(optimizer, tensor);
+    if (status != TIK_OK)
+        return status;
+    struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    if (entry->active != active) {
+        entry->active = active;
+        optimizer->store.fresh = false;
+        struct tik_group *group = &optimizer->groups[entry->group];
+        group->active = active ? group->active + 1 : group->active - 1;
+    }
+    return TIK_OK;
+}
+
+/* The array of a part, as tik_piece_read counts them. */
+static enum tik_status find_part(struct tik_optimizer *optimizer, size_t tensor, int part,
+                                 size_t *array)
+{
+    const enum tik_status status = check_tensor(optimizer, tensor);
+    if (status != TIK_OK)
+        return status;
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const size_t states = optimizer->store.pieces[entry->piece].state_count;
+    if (part < TIK_PARAM || part >= (int)states)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "part %d of tensor %s: allowed is TIK_PARAM, TIK_GRAD, and TIK_STATE "
+                             "+ slot for its %zu states",
+                             part, entry->name, states);
+    *array = (size_t)(part - TIK_PARAM);
+    return tik_store_commit(&optimizer->store);
+}
+
+enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer, size_t tensor, int part,
+                                    const float *values)
+{
+    size_t array = 0;
+    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    if (status != TIK_OK)
+        return status;
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    if (entry->count == 0)
+        return TIK_OK;
+    if (values == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "values for tensor %s is NULL", entry->name);
+    return tik_piece_write(&optimizer->store, &optimizer->store.pieces[entry->piece], array,
+                           entry->first, entry->count, values);
+}
+
+enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer, size_t tensor, int part,
+                                   float *values)
+{
+    size_t array = 0;
+    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    if (status != TIK_OK)
+        return status;
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    if (entry->count == 0)
+        return TIK_OK;
+    if (values == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "values for tensor %s is NULL", entry->name);
+    return tik_piece_read(&optimizer->store, &optimizer->store.pieces[entry->piece], array,
+                          entry->first, entry->count, values);
+}
+
+enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t tensor, int part,
+                                     struct _cl_mem **buffer, size_t *offset)
+{
+    size_t array = 0;
+    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    if (status != TIK_OK)
+        return status;
+    if (buffer == NULL || offset == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
+                             buffer == NULL ? "buffer" : "offset");
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    uint64_t begin;
+    struct tik_buffer *memory =
+        tik_piece_array(&optimizer->store.pieces[entry->piece], array, &begin);
+    *buffer = optimizer->backend->ops->memory_handle(memory);
+    *offset = (size_t)(begin + entry->first);
+    return TIK_OK;
+}
+
+/* ---- options ---- */
+
+/* Takes the changed policy, unless it asks for other states than the group's tensors have. */
+static enum tik_status change_policy(struct tik_optimizer *optimizer, struct tik_group *group,
+                                     const struct tik_policy *policy, const char *option)
+{
+    enum tik_status status = tik_policy_check(policy);
+    if (status != TIK_OK)
+        return status;
+    struct tik_plan plan;
+    tik_plan_make(policy, optimizer->store.clip, optimizer->store.report, &plan);
+    if (plan.variant->state_count != group->plan.variant->state_count)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "rule %s: this value of %s needs other states than the group's "
+                             "tensors have; make a new optimizer",
+                             policy->rule->info.name, option);
+    group->policy = *policy;
+    group->plan = plan;
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_set(struct tik_optimizer *optimizer, size_t group, const char *option,
+                                  double value)
+{
+    enum tik_status status = check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    struct tik_policy changed = optimizer->groups[group].policy;
+    status = tik_policy_set(&changed, option, value);
+    return status != TIK_OK ? status
+                            : change_policy(optimizer, &optimizer->groups[group], &changed, option);
+}
+
+enum tik_status tik_optimizer_set_penalty(struct tik_optimizer *optimizer, size_t group,
+                                          size_t penalty, const char *option, double value)
+{
+    enum tik_status status = check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    struct tik_policy changed = optimizer->groups[group].policy;
+    status = tik_policy_set_penalty(&changed, penalty, option, value);
+    return status != TIK_OK ? status
+                            : change_policy(optimizer, &optimizer->groups[group], &changed, option);
+}
+
+enum tik_status tik_optimizer_set_schedule(struct tik_optimizer *optimizer, size_t group,
+                                           const struct tik_schedule *schedule)
+{
+    enum tik_status status = check_group(optimizer, group);
+    if (status == TIK_OK)
+        status = tik_schedule_check(schedule);
+    if (status == TIK_OK)
+        optimizer->groups[group].schedule = *schedule;
+    return status;
+}
+
+/* ---- what there is ---- */
+
+size_t tik_optimizer_groups(const struct tik_optimizer *optimizer)
+{
+    return optimizer->group_count;
+}
+
+size_t tik_optimizer_tensors(const struct tik_optimizer *optimizer)
+{
+    return optimizer->store.tensor_count;
+}
+
+enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size_t tensor,
+                                     struct tik_tensor_info *info)
+{
+    const enum tik_status status = check_tensor(optimizer, tensor);
+    if (status != TIK_OK)
+        return status;
+    if (info == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "info is NULL");
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const struct tik_variant *variant = optimizer->groups[entry->group].plan.variant;
+    *info = (struct tik_tensor_info){
+        .name = entry->name,
+        .group = entry->group,
+        .rank = entry->rank,
+        .count = entry->count,
+        .shape = entry->shape,
+        .active = entry->active,
+        .states = variant->states,
+        .state_count = variant->state_count,
+    };
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_group_rule(const struct tik_optimizer *optimizer, size_t group,
+                                         const char **rule)
+{
+    const enum tik_status status = check_group(optimizer, group);
+    if (status == TIK_OK)
+        *rule = optimizer->groups[group].policy.rule->info.name;
+    return status;
+}
+
+enum tik_status tik_optimizer_steps(const struct tik_optimizer *optimizer, size_t group,
+                                    uint64_t *steps)
+{
+    const enum tik_status status = check_group(optimizer, group);
+    if (status == TIK_OK)
+        *steps = optimizer->groups[group].steps;
+    return status;
+}
+
+enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t group,
+                                        uint64_t steps)
+{
+    const enum tik_status status = check_group(optimizer, group);
+    if (status == TIK_OK)
+        optimizer->groups[group].steps = steps;
+    return status;
+}
+
+void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optimizer_stats *stats)
+{
+    *stats = optimizer->stats;
+}
+
+enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
+{
+    const struct tik_backend_ops *ops = optimizer->backend->ops;
+    enum tik_conformance weakest = TIK_EXACT;
+    for (size_t g = 0; g <= optimizer->group_count; g++) {
+        const struct tik_program *program =
+            g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;
+        if (program != NULL && ops->program_conformance(program) > weakest)
+            weakest = ops->program_conformance(program);
+    }
+    return weakest;
+}

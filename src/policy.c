@@ -1,0 +1,221 @@
+#include "policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+static void set_defaults(const struct tik_option *options, size_t count, double *values)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = options[i].value;
+}
+
+/* "sgd, adam, adamw" */
+static const char *list_names(char *list, size_t size, bool rules)
+{
+    size_t length = 0;
+    list[0] = '\0';
+    for (size_t i = 0; length < size; i++) {
+        const struct tik_rule_info *rule = rules ? tik_rule_at(i) : NULL;
+        const struct tik_penalty_info *penalty = rules ? NULL : tik_penalty_at(i);
+        if (rule == NULL && penalty == NULL)
+            break;
+        const int n = snprintf(list + length, size - length, "%s%s", i > 0 ? ", " : "",
+                               rules ? rule->name : penalty->name);
+        length += n > 0 ? (size_t)n : 0;
+    }
+    return list;
+}
+
+static enum tik_status check_handle(const struct tik_policy *policy, const char *option)
+{
+    if (policy == NULL || option == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
+                             policy == NULL ? "policy" : "option");
+    return TIK_OK;
+}
+
+enum tik_status tik_policy_create(const char *name, struct tik_policy **policy)
+{
+    if (name == NULL || policy == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL", name == NULL ? "name" : "policy");
+    const struct tik_rule_row *row = tik_rule_row_find(name);
+    char list[512];
+    if (row == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "there is no rule '%s'; there are: %s", name,
+                             list_names(list, sizeof list, true));
+
+    struct tik_policy *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return tik_error_memory("a policy", sizeof *made);
+    made->rule = row;
+    set_defaults(row->info.options, row->info.option_count, made->option);
+    *policy = made;
+    return TIK_OK;
+}
+
+enum tik_status tik_policy_copy(const struct tik_policy *policy, struct tik_policy **copy)
+{
+    if (policy == NULL || copy == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL", policy == NULL ? "policy" : "copy");
+    struct tik_policy *made = malloc(sizeof *made);
+    if (made == NULL)
+        return tik_error_memory("a policy", sizeof *made);
+    *made = *policy;
+    *copy = made;
+    return TIK_OK;
+}
+
+void tik_policy_destroy(struct tik_policy *policy)
+{
+    free(policy);
+}
+
+const char *tik_policy_rule(const struct tik_policy *policy)
+{
+    return policy->rule->info.name;
+}
+
+/* Finds the option and parses or checks its value; on TIK_OK *slot takes *value. */
+static enum tik_status set_option(const struct tik_option *options, size_t count, const char *owner,
+                                  const char *name, const char *text, double value, double *values)
+{
+    const size_t i = tik_option_find(options, count, name);
+    if (i == count)
+        return tik_option_unknown(options, count, owner, name);
+    const enum tik_status status = text != NULL ? tik_option_parse(&options[i], owner, text, &value)
+                                                : tik_option_check(&options[i], owner, value);
+    if (status == TIK_OK)
+        values[i] = value;
+    return status;
+}
+
+static enum tik_status set_rule_option(struct tik_policy *policy, const char *name,
+                                       const char *text, double value)
+{
+    char owner[64];
+    snprintf(owner, sizeof owner, "rule %s", policy->rule->info.name);
+    return set_option(policy->rule->info.options, policy->rule->info.option_count, owner, name,
+                      text, value, policy->option);
+}
+
+enum tik_status tik_policy_set(struct tik_policy *policy, const char *option, double value)
+{
+    const enum tik_status status = check_handle(policy, option);
+    return status != TIK_OK ? status : set_rule_option(policy, option, NULL, value);
+}
+
+enum tik_status tik_policy_set_text(struct tik_policy *policy, const char *option,
+                                    const char *value)
+{
+    const enum tik_status status = check_handle(policy, option);
+    if (status != TIK_OK)
+        return status;
+    if (value == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "value of %s is NULL", option);
+    return set_rule_option(policy, option, value, 0);
+}
+
+enum tik_status tik_policy_get(const struct tik_policy *policy, const char *option, double *value)
+{
+    const enum tik_status status = check_handle(policy, option);
+    if (status != TIK_OK)
+        return status;
+    if (value == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "value is NULL");
+    const struct tik_rule_info *info = &policy->rule->info;
+    const size_t i = tik_option_find(info->options, info->option_count, option);
+    if (i == info->option_count)
+        return tik_option_unknown(info->options, info->option_count, info->name, option);
+    *value = policy->option[i];
+    return TIK_OK;
+}
+
+double tik_policy_option(const struct tik_policy *policy, const char *name)
+{
+    const struct tik_rule_info *info = &policy->rule->info;
+    const size_t i = tik_option_find(info->options, info->option_count, name);
+    return i < info->option_count ? policy->option[i] : 0;
+}
+
+enum tik_status tik_policy_add_penalty(struct tik_policy *policy, const char *name, size_t *index)
+{
+    const enum tik_status status = check_handle(policy, name);
+    if (status != TIK_OK)
+        return status;
+    const struct tik_penalty_row *row = tik_penalty_row_find(name);
+    char list[512];
+    if (row == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "there is no penalty '%s'; there are: %s", name,
+                             list_names(list, sizeof list, false));
+    if (policy->penalty_count == TIK_MAX_PENALTIES)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "penalty %s is one too many: a policy takes at most %d", name,
+                             TIK_MAX_PENALTIES);
+
+    struct tik_policy_penalty *penalty = &policy->penalty[policy->penalty_count];
+    *penalty = (struct tik_policy_penalty){.row = row};
+    set_defaults(row->info.options, row->info.option_count, penalty->option);
+    if (index != NULL)
+        *index = policy->penalty_count;
+    policy->penalty_count++;
+    return TIK_OK;
+}
+
+static enum tik_status set_penalty_option(struct tik_policy *policy, size_t index, const char *name,
+                                          const char *text, double value)
+{
+    if (index >= policy->penalty_count)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %zu: the policy has %zu", index,
+                             policy->penalty_count);
+    struct tik_policy_penalty *penalty = &policy->penalty[index];
+    char owner[64];
+    snprintf(owner, sizeof owner, "penalty %s", penalty->row->info.name);
+    return set_option(penalty->row->info.options, penalty->row->info.option_count, owner, name,
+                      text, value, penalty->option);
+}
+
+enum tik_status tik_policy_set_penalty(struct tik_policy *policy, size_t index, const char *option,
+                                       double value)
+{
+    const enum tik_status status = check_handle(policy, option);
+    return status != TIK_OK ? status : set_penalty_option(policy, index, option, NULL, value);
+}
+
+enum tik_status tik_policy_set_penalty_text(struct tik_policy *policy, size_t index,
+                                            const char *option, const char *value)
+{
+    const enum tik_status status = check_handle(policy, option);
+    if (status != TIK_OK)
+        return status;
+    if (value == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "value of %s is NULL", option);
+    return set_penalty_option(policy, index, option, value, 0);
+}
+
+void tik_policy_clear_penalties(struct tik_policy *policy)
+{
+    const struct tik_rule_info *info = &policy->rule->info;
+    const size_t decay = tik_option_find(info->options, info->option_count, "weight_decay");
+    if (decay < info->option_count)
+        policy->option[decay] = 0;
+    policy->penalty_count = 0;
+}
+
+enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty)
+{
+    const struct tik_option *option = &penalty->row->info.options[TIK_PENALTY_APPLICATION];
+    const char *name = option->choices[(size_t)penalty->option[TIK_PENALTY_APPLICATION]];
+    if (strcmp(name, "coupled") == 0)
+        return TIK_COUPLED;
+    return strcmp(name, "decoupled") == 0 ? TIK_DECOUPLED : TIK_PROXIMAL;
+}
+
+enum tik_status tik_policy_check(const struct tik_policy *policy)
+{
+    if (policy == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "policy is NULL");
+    return policy->rule->check != NULL ? policy->rule->check(policy->option) : TIK_OK;
+}

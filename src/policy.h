@@ -1,0 +1,28 @@
+/* A policy's inside: which rows, which option values. */
+#ifndef TIK_SRC_POLICY_H
+#define TIK_SRC_POLICY_H
+
+#include <tikhonov/policy.h>
+
+#include "table.h"
+
+#define TIK_MAX_PENALTY_OPTIONS 8
+
+struct tik_policy_penalty {
+    const struct tik_penalty_row *row;
+    double option[TIK_MAX_PENALTY_OPTIONS];
+};
+
+struct tik_policy {
+    const struct tik_rule_row *rule;
+    double option[TIK_MAX_OPTIONS];
+    size_t penalty_count;
+    struct tik_policy_penalty penalty[TIK_MAX_PENALTIES];
+};
+
+/* The value of an option that the rule may not have: 0 then. */
+double tik_policy_option(const struct tik_policy *policy, const char *name);
+
+enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty);
+
+#endif

@@ -1,0 +1,15 @@
+/* A program that was compiled and judged: what every launch goes through. */
+#ifndef TIK_SRC_PROGRAM_H
+#define TIK_SRC_PROGRAM_H
+
+#include "context.h"
+
+/*
+ * Compiles a plan (NULL: the norm) for `backend`, an instance of the context's device, and, where
+ * no verdict is remembered with the binary, makes the known-answer run. A program that computes
+ * wrongly is TIK_ERROR_DEVICE.
+ */
+enum tik_status tik_program_prepare(struct tik_context *context, struct tik_backend *backend,
+                                    const struct tik_plan *plan, struct tik_program **program);
+
+#endif

@@ -1,0 +1,78 @@
+/* The row of sgd. Equations: cl/sgd.cl; options: PyTorch, torch.optim.SGD. */
+#include "../error.h"
+#include "../scalar/stages.h"
+#include "../table.h"
+
+#include "options.h"
+#include "sgd.h"
+
+enum { LR, MOMENTUM, DAMPENING, NESTEROV, WEIGHT_DECAY, MAXIMIZE, COUNT };
+
+static const struct tik_option options[COUNT] = {
+    [LR] = OPTION_LR(1e-3),
+    [MOMENTUM] = {.name = "momentum",
+                  .type = TIK_OPTION_REAL,
+                  .range = "[0, inf)",
+                  .high = INFINITY,
+                  .doc = "factor of the momentum buffer; 0: no buffer"},
+    [DAMPENING] = {.name = "dampening",
+                   .type = TIK_OPTION_REAL,
+                   .range = "(-inf, inf)",
+                   .low = -INFINITY,
+                   .high = INFINITY,
+                   .doc = "the gradient enters the buffer times 1 - dampening"},
+    [NESTEROV] = OPTION_FLAG("nesterov", "look ahead; needs momentum > 0 and dampening 0"),
+    [WEIGHT_DECAY] = OPTION_WEIGHT_DECAY(0, "weight of l2, coupled: g += weight_decay*p"),
+    [MAXIMIZE] = OPTION_FLAG("maximize", "ascend instead of descend"),
+};
+
+static const char *const states[] = {"momentum_buffer", NULL};
+
+static const struct tik_variant plain = {"sgd", tik_scalar_sgd, states, 0};
+static const struct tik_variant momentum = {"sgd_momentum", tik_scalar_sgd_momentum, states, 1};
+static const struct tik_variant nesterov = {"sgd_nesterov", tik_scalar_sgd_nesterov, states, 1};
+
+static const struct tik_variant *choose(const double *o)
+{
+    if (o[MOMENTUM] == 0)
+        return &plain;
+    return o[NESTEROV] != 0 ? &nesterov : &momentum;
+}
+
+static enum tik_status check(const double *o)
+{
+    if (o[NESTEROV] != 0 && (o[MOMENTUM] == 0 || o[DAMPENING] != 0))
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "rule sgd: nesterov needs momentum > 0 and dampening 0; they are %g "
+                             "and %g",
+                             o[MOMENTUM], o[DAMPENING]);
+    return TIK_OK;
+}
+
+/* The buffer starts as the first gradient, undampened: PyTorch clones it. */
+static void scalars(const double *o, double lr, uint64_t step, void *out)
+{
+    struct sgd_scalars *k = out;
+    k->lr = (float)lr;
+    k->momentum = (float)o[MOMENTUM];
+    k->carry = step > 1 ? (float)o[MOMENTUM] : 0.0f;
+    k->gain = step > 1 ? (float)(1.0 - o[DAMPENING]) : 1.0f;
+}
+
+const struct tik_rule_row tik_rule_sgd = {
+    .info = {.name = "sgd",
+             .equation = "buf = momentum*buf + (1 - dampening)*g (buf = g first); p -= lr*d, d = g "
+                         "without momentum, buf with it, g + momentum*buf with nesterov",
+             .citation = "PyTorch 2.14, torch.optim.SGD; momentum: Polyak 1964; Sutskever, "
+                         "Martens, Dahl, Hinton 2013",
+             .options = options,
+             .option_count = COUNT,
+             .states = states,
+             .state_count = 1},
+    .stem = "sgd",
+    .scalars_size = sizeof(struct sgd_scalars),
+    .decay = TIK_COUPLED,
+    .choose = choose,
+    .check = check,
+    .scalars = scalars,
+};

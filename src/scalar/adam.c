@@ -1,0 +1,37 @@
+/* Scalar twin of cl/adam.cl: same names, same lines. */
+#include "numeric.h"
+#include "stages.h"
+
+#include "adam.h"
+
+void tik_scalar_adam(size_t n, const float *p, const float *restrict g, float *const *s,
+                     const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct adam_scalars k = *(const struct adam_scalars *)scalars;
+    float *restrict s0 = s[0], *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++) {
+        const float m = k.beta1 * s0[i] + k.one_minus_beta1 * g[i];
+        const float v = k.beta2 * s1[i] + k.one_minus_beta2 * g[i] * g[i];
+        s0[i] = m;
+        s1[i] = v;
+        step[i] = divide(k.step_size * m, square_root(v) * k.inverse_root + k.eps);
+    }
+}
+
+void tik_scalar_adam_amsgrad(size_t n, const float *p, const float *restrict g, float *const *s,
+                             const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct adam_scalars k = *(const struct adam_scalars *)scalars;
+    float *restrict s0 = s[0], *restrict s1 = s[1], *restrict s2 = s[2];
+    for (size_t i = 0; i < n; i++) {
+        const float m = k.beta1 * s0[i] + k.one_minus_beta1 * g[i];
+        const float v = k.beta2 * s1[i] + k.one_minus_beta2 * g[i] * g[i];
+        const float v_max = v <= s2[i] ? s2[i] : v;
+        s0[i] = m;
+        s1[i] = v;
+        s2[i] = v_max;
+        step[i] = divide(k.step_size * m, square_root(v_max) * k.inverse_root + k.eps);
+    }
+}

@@ -1,0 +1,274 @@
+/* The scalar path as a backend: memory is host memory, a command is done when its call returns. */
+#include "../backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../error.h"
+#include "numeric.h"
+#include "reduce.h"
+#include "step.h"
+
+/* Below this many blocks a parallel region costs more than it saves. */
+#define PARALLEL_BLOCKS 64
+
+struct scalar_backend {
+    struct tik_backend head;
+    int threads; /* 0: OpenMP's own number */
+};
+
+struct tik_buffer {
+    unsigned char *bytes;
+    bool owned;
+};
+
+struct tik_program {
+    bool norm;
+    struct tik_plan plan;
+};
+
+static enum tik_status instance(struct tik_backend *backend, struct tik_backend **made)
+{
+    return tik_scalar_backend_create(((struct scalar_backend *)backend)->threads, made);
+}
+
+static void destroy(struct tik_backend *backend)
+{
+    free(backend);
+}
+
+static enum tik_status make_memory(void *bytes, bool owned, struct tik_buffer **memory)
+{
+    struct tik_buffer *made = malloc(sizeof *made);
+    if (made == NULL) {
+        if (owned)
+            free(bytes);
+        return tik_error_memory("a buffer's handle", sizeof *made);
+    }
+    *made = (struct tik_buffer){.bytes = bytes, .owned = owned};
+    *memory = made;
+    return TIK_OK;
+}
+
+/* Aligned to a cache line and to the widest vectors. */
+static enum tik_status memory_create(struct tik_backend *backend, size_t bytes,
+                                     struct tik_buffer **memory)
+{
+    (void)backend;
+    const size_t line = 64;
+    if (bytes > SIZE_MAX - line)
+        return tik_error_memory("a buffer", bytes);
+    const size_t size = bytes == 0 ? line : (bytes + line - 1) / line * line;
+    void *made = aligned_alloc(line, size);
+    if (made == NULL)
+        return tik_error_memory("a buffer", bytes);
+    memset(made, 0, size);
+    return make_memory(made, true, memory);
+}
+
+static enum tik_status memory_wrap(struct tik_backend *backend, void *host, size_t bytes,
+                                   struct tik_buffer **memory)
+{
+    (void)backend, (void)bytes;
+    return make_memory(host, false, memory);
+}
+
+static void memory_destroy(struct tik_backend *backend, struct tik_buffer *memory)
+{
+    (void)backend;
+    if (memory != NULL && memory->owned)
+        free(memory->bytes);
+    free(memory);
+}
+
+static enum tik_status memory_write(struct tik_backend *backend, struct tik_buffer *memory,
+                                    size_t at, size_t bytes, const void *values)
+{
+    (void)backend;
+    if (bytes > 0)
+        memmove(memory->bytes + at, values, bytes);
+    return TIK_OK;
+}
+
+static enum tik_status memory_read(struct tik_backend *backend, struct tik_buffer *memory,
+                                   size_t at, size_t bytes, void *values)
+{
+    (void)backend;
+    if (bytes > 0)
+        memmove(values, memory->bytes + at, bytes);
+    return TIK_OK;
+}
+
+static struct _cl_mem *memory_handle(struct tik_buffer *memory)
+{
+    (void)memory;
+    return NULL;
+}
+
+static enum tik_status program_create(struct tik_backend *backend, const struct tik_plan *plan,
+                                      struct tik_program **program)
+{
+    (void)backend;
+    struct tik_program *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return tik_error_memory("a program", sizeof *made);
+    if (plan != NULL)
+        made->plan = *plan;
+    *program = made;
+    return TIK_OK;
+}
+
+static void program_destroy(struct tik_backend *backend, struct tik_program *program)
+{
+    (void)backend;
+    free(program);
+}
+
+/* The scalar path is what exact means. */
+static enum tik_conformance program_conformance(const struct tik_program *program)
+{
+    (void)program;
+    return TIK_EXACT;
+}
+
+static void program_judge(struct tik_backend *backend, struct tik_program *program,
+                          enum tik_conformance conformance)
+{
+    (void)backend, (void)program, (void)conformance;
+}
+
+/* Nothing can fail once a step began: it is let run at once. */
+static enum tik_status step_begin(struct tik_backend *backend, size_t commands)
+{
+    (void)backend, (void)commands;
+    return TIK_OK;
+}
+
+static enum tik_status step_end(struct tik_backend *backend, enum tik_status status)
+{
+    (void)backend;
+    return status;
+}
+
+static float *floats(const struct tik_buffer *memory, uint64_t at)
+{
+    return memory != NULL ? (float *)memory->bytes + at : NULL;
+}
+
+static struct tik_block get_block(const struct tik_buffer *blocks, uint64_t count, uint64_t b)
+{
+    if (blocks != NULL)
+        return ((const struct tik_block *)blocks->bytes)[b];
+    const uint64_t first = b * TIK_BLOCK;
+    const uint64_t rest = count - first;
+    return (struct tik_block){.first = first,
+                              .length = (uint32_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK),
+                              .slot = (uint32_t)b};
+}
+
+static void apply_block(const struct tik_apply *a, uint64_t b)
+{
+    const struct tik_plan *plan = &a->program->plan;
+    const struct tik_block block = get_block(a->blocks, a->count, b);
+    float *state[TIK_MAX_STATES] = {NULL};
+    for (size_t k = 0; k < plan->variant->state_count; k++)
+        state[k] = floats(a->state[k], a->at.state[k] + block.first);
+    struct tik_partial *partial =
+        a->partials != NULL ? (struct tik_partial *)a->partials->bytes + block.slot : NULL;
+
+    tik_scalar_step(plan, a->values, block.length, floats(a->param, a->at.param + block.first),
+                    floats(a->grad, a->at.grad + block.first), state, floats(a->factor, 0),
+                    partial);
+}
+
+/* Which blocks a thread takes does not matter to the bits: each block is a sum of its own. */
+static enum tik_status apply(struct tik_backend *backend, const struct tik_apply *a)
+{
+    const int threads = ((struct scalar_backend *)backend)->threads;
+    const int64_t count = (int64_t)a->block_count;
+    (void)threads;
+#pragma omp parallel num_threads(threads) if (count >= PARALLEL_BLOCKS && threads != 1)
+    {
+        fenv_t saved;
+        tik_numeric_enter(&saved);
+#pragma omp for schedule(static)
+        for (int64_t b = 0; b < count; b++)
+            apply_block(a, (uint64_t)b);
+        tik_numeric_leave(&saved);
+    }
+    return TIK_OK;
+}
+
+static enum tik_status norm_blocks(struct tik_backend *backend, const struct tik_norm_blocks *a)
+{
+    const int threads = ((struct scalar_backend *)backend)->threads;
+    const int64_t count = (int64_t)a->block_count;
+    float *sums = floats(a->sums, 0);
+    (void)threads;
+#pragma omp parallel num_threads(threads) if (count >= PARALLEL_BLOCKS && threads != 1)
+    {
+        fenv_t saved;
+        tik_numeric_enter(&saved);
+#pragma omp for schedule(static)
+        for (int64_t b = 0; b < count; b++) {
+            const struct tik_block block = get_block(a->blocks, 0, (uint64_t)b);
+            sums[block.slot] =
+                tik_scalar_squares(block.length, floats(a->grad, a->at + block.first));
+        }
+        tik_numeric_leave(&saved);
+    }
+    return TIK_OK;
+}
+
+static enum tik_status norm_finish(struct tik_backend *backend, const struct tik_norm_finish *a)
+{
+    (void)backend;
+    const struct tik_tensor_blocks *tensors = (const struct tik_tensor_blocks *)a->tensors->bytes;
+    float *sums = floats(a->sums, 0), *totals = floats(a->totals, 0);
+    fenv_t saved;
+    tik_numeric_enter(&saved);
+    for (size_t t = 0; t < a->tensor_count; t++)
+        totals[t] = tik_row_sum(sums + tensors[t].first, tensors[t].count);
+    tik_scalar_clip(tik_row_sum(totals, a->tensor_count), a->max_norm, floats(a->factor, 0));
+    tik_numeric_leave(&saved);
+    return TIK_OK;
+}
+
+static enum tik_status finish(struct tik_backend *backend)
+{
+    (void)backend;
+    return TIK_OK;
+}
+
+static const struct tik_backend_ops ops = {
+    .name = "scalar",
+    .instance = instance,
+    .destroy = destroy,
+    .memory_create = memory_create,
+    .memory_wrap = memory_wrap,
+    .memory_borrow = NULL,
+    .memory_destroy = memory_destroy,
+    .memory_write = memory_write,
+    .memory_read = memory_read,
+    .memory_handle = memory_handle,
+    .program_create = program_create,
+    .program_destroy = program_destroy,
+    .program_conformance = program_conformance,
+    .program_judge = program_judge,
+    .step_begin = step_begin,
+    .norm_blocks = norm_blocks,
+    .norm_finish = norm_finish,
+    .apply = apply,
+    .step_end = step_end,
+    .finish = finish,
+};
+
+enum tik_status tik_scalar_backend_create(int threads, struct tik_backend **backend)
+{
+    struct scalar_backend *made = malloc(sizeof *made);
+    if (made == NULL)
+        return tik_error_memory("the scalar backend", sizeof *made);
+    *made = (struct scalar_backend){.head.ops = &ops, .threads = threads};
+    *backend = &made->head;
+    return TIK_OK;
+}

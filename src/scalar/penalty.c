@@ -1,0 +1,83 @@
+/* Scalar twin of cl/penalty.cl: same names, same lines; stages that do nothing are not called. */
+#include "numeric.h"
+#include "stages.h"
+
+void tik_scalar_coupled_l1(size_t n, const float *restrict p, const struct penalty_scalars *k,
+                           float *restrict g)
+{
+    const float l1 = k->l1;
+    for (size_t i = 0; i < n; i++)
+        g[i] = g[i] + l1 * sign_of(p[i]);
+}
+
+void tik_scalar_coupled_l2(size_t n, const float *restrict p, const struct penalty_scalars *k,
+                           float *restrict g)
+{
+    const float l2 = k->l2;
+    for (size_t i = 0; i < n; i++)
+        g[i] = g[i] + l2 * p[i];
+}
+
+void tik_scalar_coupled_elastic_net(size_t n, const float *restrict p,
+                                    const struct penalty_scalars *k, float *restrict g)
+{
+    const float l1 = k->l1, l2 = k->l2;
+    for (size_t i = 0; i < n; i++)
+        g[i] = g[i] + l2 * p[i] + l1 * sign_of(p[i]);
+}
+
+/* The proximal stages work in place: `result` is p. */
+void tik_scalar_proximal_l1(size_t n, const float *unused, const struct penalty_scalars *k,
+                            float *restrict p)
+{
+    (void)unused;
+    const float threshold = k->threshold;
+    for (size_t i = 0; i < n; i++) {
+        const float rest = fabsf(p[i]) - threshold;
+        p[i] = rest <= 0.0f ? 0.0f : copysignf(rest, p[i]);
+    }
+}
+
+void tik_scalar_proximal_l2(size_t n, const float *unused, const struct penalty_scalars *k,
+                            float *restrict p)
+{
+    (void)unused;
+    const float divisor = k->divisor;
+    for (size_t i = 0; i < n; i++)
+        p[i] = divide(p[i], divisor);
+}
+
+void tik_scalar_proximal_elastic_net(size_t n, const float *unused, const struct penalty_scalars *k,
+                                     float *restrict p)
+{
+    (void)unused;
+    const float threshold = k->threshold, divisor = k->divisor;
+    for (size_t i = 0; i < n; i++) {
+        const float rest = fabsf(p[i]) - threshold;
+        p[i] = rest <= 0.0f ? 0.0f : divide(copysignf(rest, p[i]), divisor);
+    }
+}
+
+void tik_scalar_value_l1(size_t n, const float *restrict p, const struct penalty_scalars *k,
+                         float *restrict sum)
+{
+    const float l1 = k->l1;
+    for (size_t i = 0; i < n; i++)
+        sum[i] = sum[i] + l1 * fabsf(p[i]);
+}
+
+void tik_scalar_value_l2(size_t n, const float *restrict p, const struct penalty_scalars *k,
+                         float *restrict sum)
+{
+    const float l2 = k->l2;
+    for (size_t i = 0; i < n; i++)
+        sum[i] = sum[i] + 0.5f * l2 * p[i] * p[i];
+}
+
+void tik_scalar_value_elastic_net(size_t n, const float *restrict p,
+                                  const struct penalty_scalars *k, float *restrict sum)
+{
+    const float l1 = k->l1, l2 = k->l2;
+    for (size_t i = 0; i < n; i++)
+        sum[i] = sum[i] + 0.5f * l2 * p[i] * p[i] + l1 * fabsf(p[i]);
+}

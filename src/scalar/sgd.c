@@ -1,0 +1,40 @@
+/* Scalar twin of cl/sgd.cl: same names, same lines. */
+#include "numeric.h"
+#include "stages.h"
+
+#include "sgd.h"
+
+void tik_scalar_sgd(size_t n, const float *p, const float *restrict g, float *const *s,
+                    const void *scalars, float *restrict step)
+{
+    (void)p, (void)s;
+    const struct sgd_scalars k = *(const struct sgd_scalars *)scalars;
+    for (size_t i = 0; i < n; i++)
+        step[i] = k.lr * g[i];
+}
+
+void tik_scalar_sgd_momentum(size_t n, const float *p, const float *restrict g, float *const *s,
+                             const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct sgd_scalars k = *(const struct sgd_scalars *)scalars;
+    float *restrict s0 = s[0];
+    for (size_t i = 0; i < n; i++) {
+        const float buf = k.carry * s0[i] + k.gain * g[i];
+        s0[i] = buf;
+        step[i] = k.lr * buf;
+    }
+}
+
+void tik_scalar_sgd_nesterov(size_t n, const float *p, const float *restrict g, float *const *s,
+                             const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct sgd_scalars k = *(const struct sgd_scalars *)scalars;
+    float *restrict s0 = s[0];
+    for (size_t i = 0; i < n; i++) {
+        const float buf = k.carry * s0[i] + k.gain * g[i];
+        s0[i] = buf;
+        step[i] = k.lr * (g[i] + k.momentum * buf);
+    }
+}

@@ -1,0 +1,14 @@
+/* The scalar twins of the stages in cl/, each under its kernel's name. */
+#ifndef TIK_SRC_SCALAR_STAGES_H
+#define TIK_SRC_SCALAR_STAGES_H
+
+#include "types.h"
+
+tik_rule_twin tik_scalar_sgd, tik_scalar_sgd_momentum, tik_scalar_sgd_nesterov;
+tik_rule_twin tik_scalar_adam, tik_scalar_adam_amsgrad;
+
+tik_penalty_twin tik_scalar_coupled_l1, tik_scalar_coupled_l2, tik_scalar_coupled_elastic_net;
+tik_penalty_twin tik_scalar_proximal_l1, tik_scalar_proximal_l2, tik_scalar_proximal_elastic_net;
+tik_penalty_twin tik_scalar_value_l1, tik_scalar_value_l2, tik_scalar_value_elastic_net;
+
+#endif

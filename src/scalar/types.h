@@ -1,0 +1,25 @@
+/* The shapes of the scalar path's stages: plain loops over n <= TIK_BLOCK elements. */
+#ifndef TIK_SRC_SCALAR_TYPES_H
+#define TIK_SRC_SCALAR_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* OpenCL C's names, for the headers that both sides read. */
+typedef uint32_t tik_uint;
+typedef uint64_t tik_ulong;
+#define uint  tik_uint
+#define ulong tik_ulong
+#include "layout.h"
+#undef uint
+#undef ulong
+
+/* A rule: reads p and g, updates the states s[0..], writes what the step takes from p. */
+typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *const *s,
+                           const void *scalars, float *step);
+
+/* A penalty's stage: coupled changes g, proximal changes p, value adds to the sum's terms. */
+typedef void tik_penalty_twin(size_t n, const float *p, const struct penalty_scalars *k,
+                              float *result);
+
+#endif

@@ -1,0 +1,71 @@
+/* One row a rule, one row a penalty: everything they own, in one place. */
+#ifndef TIK_SRC_TABLE_H
+#define TIK_SRC_TABLE_H
+
+#include <tikhonov/rule.h>
+#include <tikhonov/status.h>
+
+#include "scalar/types.h"
+
+/* Room for the largest struct RULE_scalars, in floats. */
+#define TIK_RULE_SCALARS 16
+#define TIK_MAX_OPTIONS  16
+
+/* One form of a rule, as its options choose it: the stage that computes it, the states it keeps. */
+struct tik_variant {
+    const char *stage;   /* function in cl/STEM.cl */
+    tik_rule_twin *twin; /* the same in src/scalar/STEM.c */
+    const char *const *states;
+    size_t state_count;
+};
+
+struct tik_rule_row {
+    struct tik_rule_info info;
+    const char *stem;           /* cl/STEM.cl, src/scalar/STEM.c, struct STEM_scalars */
+    size_t scalars_size;        /* of struct STEM_scalars */
+    enum tik_application decay; /* how the option weight_decay is applied */
+    /* Which form these options ask for. */
+    const struct tik_variant *(*choose)(const double *options);
+    /* What the ranges cannot say: options that must fit each other. NULL: nothing. */
+    enum tik_status (*check)(const double *options);
+    /* The scalars of step t (from 1) at learning rate lr, in double, rounded once into *out. */
+    void (*scalars)(const double *options, double lr, uint64_t step, void *out);
+};
+
+/* Option values of penalties share these indices; a row lists those it has, in this order. */
+enum {
+    TIK_PENALTY_WEIGHT,
+    TIK_PENALTY_APPLICATION,
+    TIK_PENALTY_CONVENTION,
+    TIK_PENALTY_L1_RATIO,
+};
+
+/* A stage of a penalty: the function's name in cl/penalty.cl and its twin. */
+struct tik_penalty_stage {
+    const char *name;
+    tik_penalty_twin *twin;
+};
+
+struct tik_penalty_row {
+    struct tik_penalty_info info;
+    struct tik_penalty_stage coupled, proximal, decoupled_rest, value;
+    /* Splits the options into the weights of l1*|p| and 1/2*l2*p^2. */
+    void (*weights)(const double *options, double *l1, double *l2);
+};
+
+const struct tik_rule_row *tik_rule_row_find(const char *name);
+const struct tik_penalty_row *tik_penalty_row_find(const char *name);
+
+/* The index of an option; count when there is none of that name. */
+size_t tik_option_find(const struct tik_option *options, size_t count, const char *name);
+
+/* Checks a value against the option's type and range. `owner`: "rule sgd", for the message. */
+enum tik_status tik_option_check(const struct tik_option *option, const char *owner, double value);
+/* Reads a number, a flag or the name of a choice, and checks it. */
+enum tik_status tik_option_parse(const struct tik_option *option, const char *owner,
+                                 const char *text, double *value);
+/* The message for an option that is not there: lists those that are. */
+enum tik_status tik_option_unknown(const struct tik_option *options, size_t count,
+                                   const char *owner, const char *name);
+
+#endif

@@ -1,0 +1,251 @@
+/* The bare call: a policy, compiled, on buffers that are the caller's. */
+#include <tikhonov/update.h>
+
+#include <stdlib.h>
+
+#include "context.h"
+#include "error.h"
+#include "opencl/opencl.h"
+#include "policy.h"
+#include "program.h"
+#include "scalar/numeric.h"
+
+struct tik_update {
+    struct tik_context *context;
+    struct tik_backend *backend; /* of this handle alone */
+    struct tik_backend *scalar;
+    struct tik_policy policy;
+    struct tik_plan plan;
+    struct tik_program *program, *twin;
+};
+
+static enum tik_status compile(struct tik_update *update)
+{
+    struct tik_context *context = update->context;
+    enum tik_status status = context->scalar->ops->instance(context->scalar, &update->scalar);
+    if (status == TIK_OK)
+        status = update->scalar->ops->program_create(update->scalar, &update->plan, &update->twin);
+    if (status == TIK_OK)
+        status = context->backend->ops->instance(context->backend, &update->backend);
+    if (status == TIK_OK)
+        status = tik_program_prepare(context, update->backend, &update->plan, &update->program);
+    return status;
+}
+
+enum tik_status tik_update_create(struct tik_context *context, const struct tik_policy *policy,
+                                  bool clipped, struct tik_update **update)
+{
+    if (context == NULL || update == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
+                             context == NULL ? "context" : "update");
+    enum tik_status status = tik_policy_check(policy);
+    if (status != TIK_OK)
+        return status;
+    struct tik_update *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return tik_error_memory("an update", sizeof *made);
+    made->context = context;
+    made->policy = *policy;
+    tik_plan_make(policy, clipped, false, &made->plan);
+    status = compile(made);
+    if (status != TIK_OK) {
+        tik_update_destroy(made);
+        return status;
+    }
+    *update = made;
+    return TIK_OK;
+}
+
+void tik_update_destroy(struct tik_update *update)
+{
+    if (update == NULL)
+        return;
+    if (update->backend != NULL) {
+        update->backend->ops->program_destroy(update->backend, update->program);
+        update->backend->ops->destroy(update->backend);
+    }
+    if (update->scalar != NULL) {
+        update->scalar->ops->program_destroy(update->scalar, update->twin);
+        update->scalar->ops->destroy(update->scalar);
+    }
+    free(update);
+}
+
+size_t tik_update_states(const struct tik_update *update)
+{
+    return update->plan.variant->state_count;
+}
+
+const char *tik_update_state_name(const struct tik_update *update, size_t slot)
+{
+    const struct tik_variant *variant = update->plan.variant;
+    return slot < variant->state_count ? variant->states[slot] : NULL;
+}
+
+enum tik_conformance tik_update_conformance(const struct tik_update *update)
+{
+    return update->backend->ops->program_conformance(update->program);
+}
+
+enum tik_status tik_update_set(struct tik_update *update, const char *option, double value)
+{
+    if (update == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "update is NULL");
+    struct tik_policy changed = update->policy;
+    enum tik_status status = tik_policy_set(&changed, option, value);
+    if (status == TIK_OK)
+        status = tik_policy_check(&changed);
+    if (status != TIK_OK)
+        return status;
+    struct tik_plan plan;
+    tik_plan_make(&changed, update->plan.clipped, false, &plan);
+    if (!tik_plan_equal(&plan, &update->plan))
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "rule %s: this value of %s needs another program; make a new update",
+                             update->policy.rule->info.name, option);
+    update->policy = changed;
+    return TIK_OK;
+}
+
+static enum tik_status compute_values(const struct tik_update *update, uint64_t step,
+                                      double multiplier, struct tik_plan_values *values)
+{
+    if (step == 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "step is 0; steps count from 1");
+    if (!(multiplier >= 0))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "lr_multiplier is %g; allowed is [0, inf)",
+                             multiplier);
+    fenv_t saved;
+    tik_numeric_enter(&saved);
+    tik_plan_values(&update->plan, &update->policy, multiplier, step, values);
+    tik_numeric_leave(&saved);
+    return TIK_OK;
+}
+
+static enum tik_status borrow(struct tik_backend *backend, const char *name, size_t slot,
+                              struct _cl_mem *handle, size_t offset, size_t count,
+                              struct tik_buffer **buffer)
+{
+    if (handle == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s[%zu] is NULL", name, slot);
+    if (count > SIZE_MAX / sizeof(float) || offset > SIZE_MAX / sizeof(float) - count)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s[%zu]: offset %zu and count %zu are too large",
+                             name, slot, offset, count);
+    const enum tik_status status =
+        backend->ops->memory_borrow(backend, handle, (offset + count) * sizeof(float), buffer);
+    return status == TIK_OK ? TIK_OK : tik_error_prefix(status, "%s[%zu]: ", name, slot);
+}
+
+static enum tik_status borrow_all(struct tik_update *update, const struct tik_update_args *args,
+                                  struct tik_apply *apply)
+{
+    struct tik_backend *backend = update->backend;
+    enum tik_status status =
+        borrow(backend, "param", 0, args->param, args->param_offset, args->count, &apply->param);
+    if (status == TIK_OK)
+        status =
+            borrow(backend, "grad", 0, args->grad, args->grad_offset, args->count, &apply->grad);
+    for (size_t k = 0; k < tik_update_states(update) && status == TIK_OK; k++)
+        status = borrow(backend, "state", k, args->state[k], args->state_offset[k], args->count,
+                        &apply->state[k]);
+    if (status == TIK_OK && update->plan.clipped)
+        status = borrow(backend, "factor", 0, args->factor, 0, 1, &apply->factor);
+    return status;
+}
+
+static void release_all(struct tik_backend *backend, struct tik_apply *apply)
+{
+    backend->ops->memory_destroy(backend, apply->param);
+    backend->ops->memory_destroy(backend, apply->grad);
+    for (size_t k = 0; k < TIK_MAX_STATES; k++)
+        backend->ops->memory_destroy(backend, apply->state[k]);
+    backend->ops->memory_destroy(backend, apply->factor);
+}
+
+enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command_queue *queue,
+                                   const struct tik_update_args *args, unsigned wait_count,
+                                   struct _cl_event *const *waits, struct _cl_event **event)
+{
+    if (update == NULL || queue == NULL || args == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
+                             update == NULL  ? "update"
+                             : queue == NULL ? "queue"
+                                             : "args");
+    if (update->backend->ops->memory_borrow == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "the context's device is the scalar path: it has "
+                                                 "no queue; see tik_update_host");
+    if ((wait_count > 0) != (waits != NULL))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "wait_count is %u, and waits is %s", wait_count,
+                             waits == NULL ? "NULL" : "not NULL");
+    struct tik_plan_values values;
+    const double multiplier = args->lr_multiplier == 0 ? 1 : args->lr_multiplier;
+    enum tik_status status = compute_values(update, args->step, multiplier, &values);
+    if (status != TIK_OK)
+        return status;
+
+    struct tik_apply apply = {
+        .program = update->program,
+        .count = args->count,
+        .block_count = args->count / TIK_BLOCK + (args->count % TIK_BLOCK > 0),
+        .at = {.param = args->param_offset, .grad = args->grad_offset},
+        .values = &values,
+    };
+    for (size_t k = 0; k < TIK_MAX_STATES; k++)
+        apply.at.state[k] = args->state_offset[k];
+    status = borrow_all(update, args, &apply);
+    if (status == TIK_OK)
+        status = tik_opencl_enqueue(update->backend, &apply, queue, wait_count, waits, event);
+    release_all(update->backend, &apply);
+    return status;
+}
+
+/* Host memory as the scalar path's; what is only read is not written by it either. */
+static enum tik_status wrap(struct tik_backend *scalar, const float *values, size_t count,
+                            struct tik_buffer **buffer)
+{
+    return scalar->ops->memory_wrap(scalar, (void *)(uintptr_t)values, count * sizeof *values,
+                                    buffer);
+}
+
+static enum tik_status apply_host(struct tik_update *update, const struct tik_plan_values *values,
+                                  const struct tik_update_host_args *args)
+{
+    struct tik_backend *scalar = update->scalar;
+    struct tik_apply apply = {
+        .program = update->twin,
+        .count = args->count,
+        .block_count = args->count / TIK_BLOCK + (args->count % TIK_BLOCK > 0),
+        .values = values,
+    };
+    enum tik_status status = wrap(scalar, args->param, args->count, &apply.param);
+    if (status == TIK_OK)
+        status = wrap(scalar, args->grad, args->count, &apply.grad);
+    for (size_t k = 0; k < tik_update_states(update) && status == TIK_OK; k++)
+        status = wrap(scalar, args->state[k], args->count, &apply.state[k]);
+    if (status == TIK_OK && update->plan.clipped)
+        status = wrap(scalar, args->factor, 1, &apply.factor);
+    if (status == TIK_OK)
+        status = scalar->ops->apply(scalar, &apply);
+    release_all(scalar, &apply);
+    return status;
+}
+
+enum tik_status tik_update_host(struct tik_update *update, const struct tik_update_host_args *args)
+{
+    if (update == NULL || args == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL", update == NULL ? "update" : "args");
+    bool missing =
+        args->param == NULL || args->grad == NULL || (update->plan.clipped && args->factor == NULL);
+    for (size_t k = 0; k < tik_update_states(update); k++)
+        missing |= args->state[k] == NULL;
+    if (args->count > 0 && missing)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "param, grad, a state that the rule has, or the "
+                                                 "factor of a clipped "
+                                                 "update is NULL");
+    struct tik_plan_values values;
+    const double multiplier = args->lr_multiplier == 0 ? 1 : args->lr_multiplier;
+    enum tik_status status = compute_values(update, args->step, multiplier, &values);
+    if (status != TIK_OK || args->count == 0)
+        return status;
+    return apply_host(update, &values, args);
+}
