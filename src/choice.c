@@ -65,16 +65,14 @@ enum tik_status tik_choice_probe(struct tik_context *context,
     if (status == TIK_OK)
         status = tik_opencl_backend_create(device->id, &own, &made);
     if (status == TIK_OK)
-        status = tik_program_prepare(context, made, &plan, &program);
+        status = tik_program_prepare(context, made, &plan, &program, &info->conformance);
     if (status == TIK_OK) {
-        info->conformance = made->ops->program_conformance(program);
         describe_verdict(made, info);
         made->ops->program_destroy(made, program);
         *backend = made;
         return TIK_OK;
     }
     snprintf(info->reason, sizeof info->reason, "%s", tik_last_error());
-    info->conformance = TIK_WRONG;
     info->usable = false;
     if (made != NULL)
         made->ops->destroy(made);

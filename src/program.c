@@ -4,10 +4,13 @@
 #include "verify.h"
 
 enum tik_status tik_program_prepare(struct tik_context *context, struct tik_backend *backend,
-                                    const struct tik_plan *plan, struct tik_program **program)
+                                    const struct tik_plan *plan, struct tik_program **program,
+                                    enum tik_conformance *verdict)
 {
     const struct tik_backend_ops *ops = backend->ops;
     struct tik_program *made = NULL;
+    if (verdict != NULL)
+        *verdict = TIK_UNTESTED;
     enum tik_status status = ops->program_create(backend, plan, &made);
     if (status != TIK_OK)
         return status;
@@ -18,6 +21,8 @@ enum tik_status tik_program_prepare(struct tik_context *context, struct tik_back
         if (status == TIK_OK)
             ops->program_judge(backend, made, conformance);
     }
+    if (verdict != NULL)
+        *verdict = conformance;
     if (status == TIK_OK && conformance == TIK_WRONG)
         status = tik_error_set(TIK_ERROR_DEVICE,
                                "%s computes the program of %s wrongly: its known-answer run is "

@@ -11,27 +11,47 @@
 
 #include "error.h"
 
-/* What cJSON lets pass: control characters in a text, and \u0000, which would cut a name short. */
+/* Entries in one list: more dimensions than any tensor has. Each would be a node of cJSON's. */
+#define LIST_LIMIT 64
+
+/*
+ * What cJSON lets pass: control characters in a text, \u0000, which would cut a name short, and
+ * lists that would take fifty times their text in memory.
+ */
+static const char *scan(const char *text, size_t length)
+{
+    bool quoted = false, list = false;
+    size_t entries = 0;
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)text[i];
+        if (c == '\0' || (quoted && c < 0x20))
+            return "has a control character in it";
+        if (c == '"') {
+            quoted = !quoted;
+        } else if (quoted && c == '\\') {
+            i++;
+            if (i + 4 < length && memcmp(&text[i], "u0000", 5) == 0)
+                return "has a \\u0000 in it";
+        } else if (!quoted && list) {
+            list = c != ']';
+            entries += c == ',';
+            if (c == '[' || c == '{' || entries >= LIST_LIMIT)
+                return "has a list in it that is no shape";
+        } else if (!quoted && c == '[') {
+            list = true;
+            entries = 0;
+        }
+    }
+    return NULL;
+}
+
 static const char *text_fault(const char *text, size_t length)
 {
     if (length == 0 || text[0] != '{')
         return "does not begin with '{'";
     if (!tik_text_is_utf8(text, length))
         return "is not UTF-8";
-    bool quoted = false;
-    for (size_t i = 0; i < length; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        if (c == '\0' || (quoted && c < 0x20))
-            return "has a control character in it";
-        if (quoted && c == '\\') {
-            i++;
-            if (i + 4 < length && memcmp(&text[i], "u0000", 5) == 0)
-                return "has a \\u0000 in it";
-        } else if (c == '"') {
-            quoted = !quoted;
-        }
-    }
-    return NULL;
+    return scan(text, length);
 }
 
 static enum tik_status parse_text(struct tik_header *header, const char *text, size_t length)

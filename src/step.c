@@ -29,7 +29,7 @@ static enum tik_status prepare_group(struct tik_optimizer *optimizer, struct tik
         return TIK_OK;
     struct tik_program *program;
     const enum tik_status status =
-        tik_program_prepare(optimizer->context, optimizer->backend, &group->plan, &program);
+        tik_program_prepare(optimizer->context, optimizer->backend, &group->plan, &program, NULL);
     if (status != TIK_OK)
         return status;
     optimizer->backend->ops->program_destroy(optimizer->backend, group->program);
@@ -45,7 +45,7 @@ static enum tik_status prepare_programs(struct tik_optimizer *optimizer)
         status = prepare_group(optimizer, &optimizer->groups[g]);
     if (status == TIK_OK && optimizer->store.clip && optimizer->norm_program == NULL)
         status = tik_program_prepare(optimizer->context, optimizer->backend, NULL,
-                                     &optimizer->norm_program);
+                                     &optimizer->norm_program, NULL);
     return status;
 }
 

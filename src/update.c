@@ -28,7 +28,8 @@ static enum tik_status compile(struct tik_update *update)
     if (status == TIK_OK)
         status = context->backend->ops->instance(context->backend, &update->backend);
     if (status == TIK_OK)
-        status = tik_program_prepare(context, update->backend, &update->plan, &update->program);
+        status =
+            tik_program_prepare(context, update->backend, &update->plan, &update->program, NULL);
     return status;
 }
 

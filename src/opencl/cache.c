@@ -401,7 +401,10 @@ static bool write_all(int folder, const char *name, const unsigned char *bytes, 
     return close(file) == 0 && good;
 }
 
-/* Puts the file in its place, whole or not at all. The caller holds the lock. */
+/*
+ * Puts the file in its place, whole or not at all. The caller holds the lock; the temporary name
+ * is one of a kind all the same, since NFS makes flock a lock of the process.
+ */
 static void replace(const struct tik_cache *cache, const char *key, const unsigned char *bytes,
                     size_t size)
 {

@@ -106,7 +106,7 @@ def c_file(programs):
         rows.append(f'    {{{c_string(name)}, {name}_roots, {name}_text, {len(flattening.text)}, '
                     f'UINT64_C({fnv1a(flattening.text):#018x})}},\n')
     parts.append('const struct tik_embedded tik_embedded[] = {\n' + ''.join(rows) + '};\n'
-                 'const size_t tik_embedded_count = sizeof tik_embedded / sizeof tik_embedded[0];\n')
+                 f'const size_t tik_embedded_count = {len(rows)};\n')
     return '\n'.join(parts)
 
 
