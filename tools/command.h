@@ -1,0 +1,49 @@
+/* What the commands share: messages, exit codes, arguments that several of them take. */
+#ifndef TIK_TOOLS_COMMAND_H
+#define TIK_TOOLS_COMMAND_H
+
+#include <tikhonov/tikhonov.h>
+
+struct cJSON;
+struct option;
+
+enum {
+    COMMAND_OK = 0,
+    COMMAND_FAILED = 1, /* the work failed */
+    COMMAND_USAGE = 2,  /* usage or bad input: no file was touched */
+};
+
+int devices_run(int argc, char **argv);
+int rules_run(int argc, char **argv);
+int step_run(int argc, char **argv);
+int verify_run(int argc, char **argv);
+
+/* The command's name in messages, "step"; "" before one is known. */
+void command_start(const char *name);
+
+/* Says "tikhonov step: …" on stderr. command_error returns `code`, to be returned in turn. */
+int command_error(int code, const char *format, ...) TIK_PRINTF(2, 3);
+void command_warning(const char *format, ...) TIK_PRINTF(1, 2);
+
+/* Says tik_last_error; the exit code that fits the status. */
+int command_failure(enum tik_status status);
+
+/* Says what is wrong with the argument at which getopt_long stopped with `result`. */
+int command_bad_option(int result, char **argv);
+
+/* Says that an argument is there where only options are due. */
+int command_bad_operand(const char *argument);
+
+/* A finite number, the whole text, in the C locale's spelling. */
+bool command_parse_real(const char *text, double *value);
+
+/* Prints a JSON object and frees it. NULL: there was no memory to make it. */
+int command_print_json(struct cJSON *root);
+
+/* --strict, or TIKHONOV_STRICT=1. */
+bool command_strict(bool option);
+
+/* Context options with this command's log. `device` may be NULL. */
+void command_context_options(struct tik_context_options *options, const char *device, bool strict);
+
+#endif

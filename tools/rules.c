@@ -1,0 +1,250 @@
+/* tikhonov rules: the tables of rules and penalties. */
+#include "command.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <getopt.h>
+
+static const char help[] = "usage: tikhonov rules [--json]\n\n"
+                           "Lists the rules and the penalties: equation, options with default and "
+                           "range, states, bytes\n"
+                           "that a step moves for each float32 parameter, and the source.\n\n"
+                           "  --json         prints one JSON object\n"
+                           "  --help, -h     this text\n";
+
+static const char *const applications[] = {"coupled", "decoupled", "proximal"};
+
+static cJSON *default_json(const struct tik_option *option)
+{
+    switch (option->type) {
+    case TIK_OPTION_FLAG:
+        return cJSON_CreateBool(option->value != 0);
+    case TIK_OPTION_CHOICE:
+        return cJSON_CreateString(option->choices[(size_t)option->value]);
+    case TIK_OPTION_REAL:
+    case TIK_OPTION_INTEGER:
+        break;
+    }
+    return cJSON_CreateNumber(option->value);
+}
+
+static bool add_options(cJSON *to, const struct tik_option *options, size_t count)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, "options");
+    for (size_t i = 0; i < count; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        if (!cJSON_AddItemToArray(list, entry) ||
+            cJSON_AddStringToObject(entry, "name", options[i].name) == NULL ||
+            !cJSON_AddItemToObject(entry, "default", default_json(&options[i])) ||
+            cJSON_AddStringToObject(entry, "range", options[i].range) == NULL ||
+            cJSON_AddStringToObject(entry, "doc", options[i].doc) == NULL)
+            return false;
+    }
+    return list != NULL;
+}
+
+static bool add_rule(cJSON *list, const struct tik_rule_info *rule)
+{
+    cJSON *entry = cJSON_CreateObject();
+    return cJSON_AddItemToArray(list, entry) &&
+           cJSON_AddStringToObject(entry, "name", rule->name) != NULL &&
+           add_options(entry, rule->options, rule->option_count) &&
+           cJSON_AddItemToObject(entry, "states",
+                                 cJSON_CreateStringArray(rule->states, (int)rule->state_count)) &&
+           cJSON_AddStringToObject(entry, "citation", rule->citation) != NULL;
+}
+
+static bool add_penalty(cJSON *list, const struct tik_penalty_info *penalty)
+{
+    cJSON *entry = cJSON_CreateObject();
+    if (!cJSON_AddItemToArray(list, entry) ||
+        cJSON_AddStringToObject(entry, "name", penalty->name) == NULL ||
+        !add_options(entry, penalty->options, penalty->option_count))
+        return false;
+    cJSON *names = cJSON_AddArrayToObject(entry, "applications");
+    for (size_t i = 0; i < sizeof applications / sizeof *applications; i++)
+        if ((penalty->applications >> i & 1) != 0 &&
+            !cJSON_AddItemToArray(names, cJSON_CreateString(applications[i])))
+            return false;
+    return names != NULL && cJSON_AddStringToObject(entry, "citation", penalty->citation) != NULL;
+}
+
+static int print_json(void)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON *rules = cJSON_AddArrayToObject(root, "rules");
+    cJSON *penalties = cJSON_AddArrayToObject(root, "penalties");
+    bool complete = rules != NULL && penalties != NULL;
+    for (size_t i = 0; complete && tik_rule_at(i) != NULL; i++)
+        complete = add_rule(rules, tik_rule_at(i));
+    for (size_t i = 0; complete && tik_penalty_at(i) != NULL; i++)
+        complete = add_penalty(penalties, tik_penalty_at(i));
+    if (!complete) {
+        cJSON_Delete(root);
+        root = NULL;
+    }
+    return command_print_json(root);
+}
+
+/* Words of `text`, wrapped at column 100; the first line goes on where `indent` columns are. */
+static void print_wrapped(int indent, const char *text)
+{
+    int column = indent;
+    while (*text != '\0') {
+        const int length = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + length > 100) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        column += printf("%s%.*s", column > indent ? " " : "", length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+static void print_labelled(const char *label, const char *text)
+{
+    printf("    %-10s", label);
+    print_wrapped(14, text);
+}
+
+static void print_option(const struct tik_option *option)
+{
+    char value[32];
+    if (option->type == TIK_OPTION_FLAG)
+        snprintf(value, sizeof value, "%s", option->value != 0 ? "true" : "false");
+    else if (option->type == TIK_OPTION_CHOICE)
+        snprintf(value, sizeof value, "%s", option->choices[(size_t)option->value]);
+    else
+        snprintf(value, sizeof value, "%g", option->value);
+    const int column = printf("        %-14s%-11s%-18s ", option->name, value, option->range);
+    if (column > 52)
+        printf("\n%*s", 52, "");
+    print_wrapped(52, option->doc);
+}
+
+static void print_options(const struct tik_option *options, size_t count)
+{
+    printf("    options:  %-10s%-11s%s\n", "", "default", "range");
+    for (size_t i = 0; i < count; i++)
+        print_option(&options[i]);
+}
+
+/* How many states the rule keeps with its default options, asked of the scalar path. */
+static enum tik_status default_states(const struct tik_rule_info *rule, size_t *count)
+{
+    struct tik_context_options options;
+    command_context_options(&options, "scalar", false);
+    struct tik_context *context = NULL;
+    struct tik_policy *policy = NULL;
+    struct tik_optimizer *optimizer = NULL;
+    struct tik_tensor_info info;
+    const struct tik_tensor tensor = {.name = "p", .memory = TIK_MEMORY_LIBRARY};
+    size_t group;
+    enum tik_status status = tik_context_create(&options, &context);
+    if (status == TIK_OK)
+        status = tik_policy_create(rule->name, &policy);
+    if (status == TIK_OK)
+        status = tik_optimizer_create(context, NULL, &optimizer);
+    if (status == TIK_OK)
+        status = tik_optimizer_add_group(optimizer, policy, &group);
+    if (status == TIK_OK)
+        status = tik_optimizer_add_tensor(optimizer, group, &tensor, NULL);
+    if (status == TIK_OK)
+        status = tik_optimizer_tensor(optimizer, 0, &info);
+    if (status == TIK_OK)
+        *count = info.state_count;
+    tik_optimizer_destroy(optimizer);
+    tik_policy_destroy(policy);
+    tik_context_destroy(context);
+    return status;
+}
+
+/* Reads p and g, writes p; reads and writes each state. */
+static size_t bytes_moved(size_t states)
+{
+    return sizeof(float) * (3 + 2 * states);
+}
+
+static enum tik_status print_states(const struct tik_rule_info *rule)
+{
+    size_t count;
+    const enum tik_status status = default_states(rule, &count);
+    if (status != TIK_OK)
+        return status;
+    printf("    states:   ");
+    for (size_t i = 0; i < rule->state_count; i++)
+        printf("%s%s", i > 0 ? ", " : "", rule->states[i]);
+    printf("%s\n", rule->state_count > 0 ? "" : "none");
+    printf("    bytes:    %zu a parameter", bytes_moved(count));
+    if (count < rule->state_count)
+        printf(" with the default options, %zu with every state", bytes_moved(rule->state_count));
+    putchar('\n');
+    return TIK_OK;
+}
+
+static enum tik_status print_rule(const struct tik_rule_info *rule)
+{
+    printf("%s\n", rule->name);
+    print_labelled("step:", rule->equation);
+    const enum tik_status status = print_states(rule);
+    if (status != TIK_OK)
+        return status;
+    print_labelled("source:", rule->citation);
+    print_options(rule->options, rule->option_count);
+    putchar('\n');
+    return TIK_OK;
+}
+
+static void print_penalty(const struct tik_penalty_info *penalty)
+{
+    printf("%s\n", penalty->name);
+    print_labelled("value:", penalty->equation);
+    print_labelled("source:", penalty->citation);
+    print_options(penalty->options, penalty->option_count);
+    putchar('\n');
+}
+
+static int print_tables(void)
+{
+    puts("Rules (p parameter, g gradient, t the step from 1; a step moves the bytes once)\n");
+    for (size_t i = 0; tik_rule_at(i) != NULL; i++) {
+        const enum tik_status status = print_rule(tik_rule_at(i));
+        if (status != TIK_OK)
+            return command_failure(status);
+    }
+    puts("Penalties (weight_decay of a rule is short for l2 in the rule's own application)\n");
+    for (size_t i = 0; tik_penalty_at(i) != NULL; i++)
+        print_penalty(tik_penalty_at(i));
+    return COMMAND_OK;
+}
+
+int rules_run(int argc, char **argv)
+{
+    enum { JSON = 256 };
+    static const struct option options[] = {
+        {"json", no_argument, NULL, JSON},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    bool json = false;
+    opterr = 0;
+    for (int result; (result = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        switch (result) {
+        case JSON:
+            json = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return COMMAND_OK;
+        default:
+            return command_bad_option(result, argv);
+        }
+    }
+    if (optind < argc)
+        return command_bad_operand(argv[optind]);
+    return json ? print_json() : print_tables();
+}

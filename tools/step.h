@@ -1,0 +1,42 @@
+/* The parts of tikhonov step: its arguments, its files, the step itself. */
+#ifndef TIK_TOOLS_STEP_H
+#define TIK_TOOLS_STEP_H
+
+#include <tikhonov/tikhonov.h>
+
+/* Values of an option that may be repeated, in their order. */
+struct text_list {
+    char **items;
+    size_t count;
+};
+
+struct step_arguments {
+    const char *rule;
+    struct text_list sets, penalties, no_decay, freeze;
+    double max_norm; /* 0: no clipping */
+    const char *device;
+    enum tik_verify verify;
+    bool strict;
+    int threads;
+    const char *params, *grads, *state, *out, *state_out; /* state: NULL for a fresh one */
+};
+
+/* Reads and checks the arguments; *done: only the help was asked for. An exit code. */
+int step_arguments_read(struct step_arguments *arguments, int argc, char **argv, bool *done);
+void step_arguments_finish(struct step_arguments *arguments);
+
+/* The policy of --rule, --set and --penalty; *code is an exit code, and NULL comes with a bad one.
+ */
+struct tik_policy *step_arguments_policy(const struct step_arguments *arguments, int *code);
+
+struct step_files {
+    struct tik_tensors *params, *grads;
+    struct tik_tensors *state; /* NULL: a fresh one */
+    bool *frozen, *undecayed;  /* one a tensor of params */
+};
+
+/* Loads the files and checks that they and the patterns fit each other. An exit code. */
+int step_files_load(struct step_files *files, const struct step_arguments *arguments);
+void step_files_finish(struct step_files *files);
+
+#endif

@@ -1,0 +1,257 @@
+/* The arguments of tikhonov step, up to the policy that they describe. */
+#include "step.h"
+
+#include <fnmatch.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <getopt.h>
+
+#include "command.h"
+
+#define THREAD_LIMIT 1024
+
+static const char help[] =
+    "usage: tikhonov step --rule RULE --params P --grads G --out P2 --state-out S2 [OPTION...]\n\n"
+    "Applies one step to every tensor of P, with the gradients of G: safetensors files of F32.\n\n"
+    "  --rule RULE         sgd, adam, ...; 'tikhonov rules' lists them with their options\n"
+    "  --set KEY=VALUE     sets an option of the rule, as in --set lr=1e-3; repeatable\n"
+    "  --penalty NAME[,KEY=VALUE...]\n"
+    "                      adds a penalty, as in l1,weight=1e-4,application=proximal; repeatable\n"
+    "  --no-decay GLOB     frees the tensors whose whole name matches from every penalty; "
+    "repeatable\n"
+    "  --freeze GLOB       leaves them out of the step, which then needs no gradient of them;\n"
+    "                      repeatable\n"
+    "  --max-norm X        clips the gradients, all together, to this norm\n"
+    "  --params FILE       parameters\n"
+    "  --grads FILE        gradients: a tensor of the same name and shape for each parameter\n"
+    "  --state FILE        state of the rule as a step left it; without it the state is fresh and\n"
+    "                      this is step 1\n"
+    "  --out FILE          parameters after the step; may be the file of --params\n"
+    "  --state-out FILE    state after the step; may be the file of --state\n"
+    "  --device D          auto, scalar, opencl, an index such as 0.1, or part of a name\n"
+    "                      (default: the variable TIKHONOV_DEVICE, else auto)\n"
+    "  --verify WHAT       all, sample or off: compares the step with the scalar path's (default\n"
+    "                      off); where they differ, nothing is written\n"
+    "  --strict            fails where the scalar path would have to take over from the device\n"
+    "  --threads N         threads of the scalar path; the bits do not depend on it\n"
+    "  --help, -h          this text\n\n"
+    "Files are written beside their places, flushed, and renamed. Exit status: 0 done; 1 the work\n"
+    "failed; 2 wrong usage or bad input. The files are as before unless it is 0.\n";
+
+enum {
+    RULE = 256,
+    SET,
+    PENALTY,
+    NO_DECAY,
+    FREEZE,
+    MAX_NORM,
+    PARAMS,
+    GRADS,
+    STATE,
+    OUT,
+    STATE_OUT,
+    DEVICE,
+    VERIFY,
+    STRICT,
+    THREADS,
+};
+
+static const struct option options[] = {
+    {"rule", required_argument, NULL, RULE},
+    {"set", required_argument, NULL, SET},
+    {"penalty", required_argument, NULL, PENALTY},
+    {"no-decay", required_argument, NULL, NO_DECAY},
+    {"freeze", required_argument, NULL, FREEZE},
+    {"max-norm", required_argument, NULL, MAX_NORM},
+    {"params", required_argument, NULL, PARAMS},
+    {"grads", required_argument, NULL, GRADS},
+    {"state", required_argument, NULL, STATE},
+    {"out", required_argument, NULL, OUT},
+    {"state-out", required_argument, NULL, STATE_OUT},
+    {"device", required_argument, NULL, DEVICE},
+    {"verify", required_argument, NULL, VERIFY},
+    {"strict", no_argument, NULL, STRICT},
+    {"threads", required_argument, NULL, THREADS},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static int read_max_norm(struct step_arguments *arguments, const char *text)
+{
+    if (command_parse_real(text, &arguments->max_norm) && arguments->max_norm > 0)
+        return COMMAND_OK;
+    return command_error(COMMAND_USAGE, "--max-norm is '%s'; a finite number above 0 is due", text);
+}
+
+static int read_threads(struct step_arguments *arguments, const char *text)
+{
+    double value;
+    const bool digits = text[strspn(text, "0123456789")] == '\0';
+    if (digits && command_parse_real(text, &value) && value >= 1 && value <= THREAD_LIMIT) {
+        arguments->threads = (int)value;
+        return COMMAND_OK;
+    }
+    return command_error(COMMAND_USAGE, "--threads is '%s'; a whole number from 1 to %d is due",
+                         text, THREAD_LIMIT);
+}
+
+static int read_verify(struct step_arguments *arguments, const char *text)
+{
+    static const char *const names[] = {
+        [TIK_VERIFY_OFF] = "off", [TIK_VERIFY_SAMPLE] = "sample", [TIK_VERIFY_ALL] = "all"};
+    for (int i = TIK_VERIFY_OFF; i <= TIK_VERIFY_ALL; i++)
+        if (strcmp(text, names[i]) == 0) {
+            arguments->verify = (enum tik_verify)i;
+            return COMMAND_OK;
+        }
+    return command_error(COMMAND_USAGE, "--verify is '%s'; all, sample or off is due", text);
+}
+
+static int add_text(struct text_list *list, const char *option, char *text)
+{
+    if (text[0] == '\0')
+        return command_error(COMMAND_USAGE, "%s is empty", option);
+    list->items[list->count++] = text;
+    return COMMAND_OK;
+}
+
+static int read_option(struct step_arguments *arguments, int option, char *text)
+{
+    switch (option) {
+    case SET:
+        return add_text(&arguments->sets, "--set", text);
+    case PENALTY:
+        return add_text(&arguments->penalties, "--penalty", text);
+    case NO_DECAY:
+        return add_text(&arguments->no_decay, "--no-decay", text);
+    case FREEZE:
+        return add_text(&arguments->freeze, "--freeze", text);
+    case MAX_NORM:
+        return read_max_norm(arguments, text);
+    case VERIFY:
+        return read_verify(arguments, text);
+    case THREADS:
+        return read_threads(arguments, text);
+    case STRICT:
+        arguments->strict = true;
+        return COMMAND_OK;
+    default:
+        break;
+    }
+    const char **const texts[] = {
+        [RULE - RULE] = &arguments->rule,     [PARAMS - RULE] = &arguments->params,
+        [GRADS - RULE] = &arguments->grads,   [STATE - RULE] = &arguments->state,
+        [OUT - RULE] = &arguments->out,       [STATE_OUT - RULE] = &arguments->state_out,
+        [DEVICE - RULE] = &arguments->device,
+    };
+    *texts[option - RULE] = text;
+    return COMMAND_OK;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return a != NULL && b != NULL && stat(a, &one) == 0 && stat(b, &other) == 0 &&
+           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* An output may replace its own input; replacing another one is a slip. */
+static int check_distinct(const struct step_arguments *a)
+{
+    const struct {
+        const char *out_name, *out, *in_name, *in;
+    } pairs[] = {
+        {"--out", a->out, "--state-out", a->state_out},
+        {"--out", a->out, "--grads", a->grads},
+        {"--out", a->out, "--state", a->state},
+        {"--state-out", a->state_out, "--params", a->params},
+        {"--state-out", a->state_out, "--grads", a->grads},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const bool same_text = pairs[i].in != NULL && strcmp(pairs[i].out, pairs[i].in) == 0;
+        if (same_text || same_file(pairs[i].out, pairs[i].in))
+            return command_error(
+                COMMAND_USAGE, "%s and %s are the same file, '%s'; %s may only replace %s",
+                pairs[i].out_name, pairs[i].in_name, pairs[i].out, pairs[i].out_name,
+                pairs[i].out == a->out ? "--params" : "--state");
+    }
+    return COMMAND_OK;
+}
+
+/* Before the work, so that a slip in a path costs no step. */
+static int check_folder(const char *option, const char *path)
+{
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return command_error(COMMAND_FAILED, "no memory for a path");
+    struct stat about;
+    const char *folder = dirname(copy);
+    const bool there = stat(folder, &about) == 0 && S_ISDIR(about.st_mode);
+    const int code = there ? COMMAND_OK
+                           : command_error(COMMAND_USAGE, "%s is '%s', but there is no folder '%s'",
+                                           option, path, folder);
+    free(copy);
+    return code;
+}
+
+static int check_arguments(const struct step_arguments *a)
+{
+    const struct {
+        const char *name, *text;
+    } due[] = {{"--rule", a->rule},
+               {"--params", a->params},
+               {"--grads", a->grads},
+               {"--out", a->out},
+               {"--state-out", a->state_out}};
+    for (size_t i = 0; i < sizeof due / sizeof *due; i++)
+        if (due[i].text == NULL)
+            return command_error(COMMAND_USAGE, "%s is missing; see 'tikhonov step --help'",
+                                 due[i].name);
+    int code = check_folder("--out", a->out);
+    if (code == COMMAND_OK)
+        code = check_folder("--state-out", a->state_out);
+    return code == COMMAND_OK ? check_distinct(a) : code;
+}
+
+static bool make_list(struct text_list *list, int count)
+{
+    list->items = calloc((size_t)count, sizeof *list->items);
+    return list->items != NULL;
+}
+
+int step_arguments_read(struct step_arguments *arguments, int argc, char **argv, bool *done)
+{
+    *arguments = (struct step_arguments){.verify = TIK_VERIFY_OFF};
+    *done = false;
+    if (!make_list(&arguments->sets, argc) || !make_list(&arguments->penalties, argc) ||
+        !make_list(&arguments->no_decay, argc) || !make_list(&arguments->freeze, argc))
+        return command_error(COMMAND_FAILED, "no memory for the arguments");
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        if (option == '?' || option == ':')
+            return command_bad_option(option, argv);
+        if (option == 'h') {
+            fputs(help, stdout);
+            *done = true;
+            return COMMAND_OK;
+        }
+        const int code = read_option(arguments, option, optarg);
+        if (code != COMMAND_OK)
+            return code;
+    }
+    if (optind < argc)
+        return command_bad_operand(argv[optind]);
+    return check_arguments(arguments);
+}
+
+void step_arguments_finish(struct step_arguments *arguments)
+{
+    free(arguments->sets.items);
+    free(arguments->penalties.items);
+    free(arguments->no_decay.items);
+    free(arguments->freeze.items);
+}
