@@ -40,8 +40,8 @@ kernel void relu_backward(global float *dh, global const float *h, uint rows, ui
  * e^x for x <= 0, to 2 units in the last place, in + - * only: the built-in exp may differ from
  * one device to the next, these do not. x = n ln 2 + r with |r| <= (ln 2)/2, ln 2 in two parts of
  * which the first times n is exact (Cody and Waite, "Software Manual for the Elementary
- * Functions", 1980); e^r by Taylor's series up to r^7/7!, e^x = 2^n e^r. Below -87 the result, which
- * would soon be subnormal, is 0.
+ * Functions", 1980); e^r by Taylor's series up to r^7/7!, e^x = 2^n e^r. Below -87 the result,
+ * which would soon be subnormal, is 0.
  */
 float exp_negative(float x)
 {

@@ -149,14 +149,13 @@ static void take_scalar(struct tik_context *context, const char *why)
 }
 
 static void take_device(struct tik_context *context, struct tik_opencl_device *device,
-                        struct tik_backend *backend, const char *wanted)
+                        struct tik_backend *backend, const char *why)
 {
     device->info.chosen = true;
     context->backend = backend;
     context->device = device->info;
-    snprintf(context->choice, sizeof context->choice, "%.128s (%s), %s: asked for '%.64s'",
-             device->info.name, device->info.index, tik_conformance_name(device->info.conformance),
-             wanted);
+    snprintf(context->choice, sizeof context->choice, "%.128s (%s), %s: %.128s", device->info.name,
+             device->info.index, tik_conformance_name(device->info.conformance), why);
 }
 
 struct search {
@@ -173,6 +172,18 @@ struct search {
     char unfit[512];
 };
 
+/* Why a candidate that works is the one. */
+static void explain(const struct search *search, const struct tik_opencl_device *device, char *why,
+                    size_t size)
+{
+    if (search->wish != WISH_AUTO)
+        snprintf(why, size, "asked for '%.64s'", search->wanted);
+    else if (device->info.type == TIK_DEVICE_GPU)
+        snprintf(why, size, "the first exact GPU");
+    else
+        snprintf(why, size, "there is no exact GPU, and it is the first exact CPU device");
+}
+
 /* Tries one candidate; true when it is taken. */
 static bool try_candidate(struct search *search, struct tik_opencl_device *device)
 {
@@ -185,7 +196,9 @@ static bool try_candidate(struct search *search, struct tik_opencl_device *devic
         return false;
     }
     if (device->info.conformance == TIK_EXACT || search->wish == WISH_INDEX) {
-        take_device(search->context, device, backend, search->wanted);
+        char why[128];
+        explain(search, device, why, sizeof why);
+        take_device(search->context, device, backend, why);
         return true;
     }
     if (search->second == NULL && search->wish != WISH_AUTO) {
@@ -206,7 +219,9 @@ static enum tik_status settle(struct search *search)
         return TIK_OK;
     }
     if (search->second != NULL) {
-        take_device(context, search->second, search->second_backend, search->wanted);
+        char why[128];
+        explain(search, search->second, why, sizeof why);
+        take_device(context, search->second, search->second_backend, why);
         return TIK_OK;
     }
     if (search->wish == WISH_AUTO) {
@@ -235,7 +250,9 @@ static enum tik_status search_devices(struct search *search)
     for (int round = 1; round <= 2; round++)
         for (size_t i = 0; i < search->list->count; i++) {
             struct tik_opencl_device *device = &search->list->devices[i];
-            if (preference(search->wish, search->wanted, &device->info) != round)
+            /* A platform without a device is listed, but is none. */
+            if (device->id == NULL ||
+                preference(search->wish, search->wanted, &device->info) != round)
                 continue;
             if (try_candidate(search, device)) {
                 if (search->second_backend != NULL)
