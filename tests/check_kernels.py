@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Compiles the kernels for devices that are not here, with clang alone.
+
+    check_kernels.py EMBED.py CL_FOLDER CLANG
+
+Syntax: every rule's forms and every stage of penalty.cl, for spir64, warnings as errors. Arithmetic:
+in the machine code of a step without `/` and sqrt there must be no fused multiply-add, since none
+is written (docs/numerics.md); looked for in what clang makes for AMD and NVIDIA. Exits with 77, a
+skip, where there is no such clang.
+"""
+import importlib.util
+import itertools
+import re
+import subprocess
+import sys
+
+# Forms of the rules: function, states; and the programs that hold them.
+RULES = {
+    'sgd': [('sgd', 0), ('sgd_momentum', 1), ('sgd_nesterov', 1)],
+    'adam': [('adam', 2), ('adam_amsgrad', 3)],
+}
+PENALTIES = ('none', 'l1', 'l2', 'elastic_net')
+WARNINGS = ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror']
+BASE = ['-x', 'cl', '-cl-std=CL1.2', '-Xclang', '-finclude-default-header', '-nogpulib']
+MACHINES = {
+    'amdgcn-amd-amdhsa': (['-mcpu=gfx1030'], r'\bv_(?:pk_)?(?:fma|fmac|mac|mad)[a-z_]*_f32'),
+    'nvptx64-nvidia-nvcl': ([], r'\bfma\.rn\.f32'),
+}
+
+
+def flatten(embed, folder, roots):
+    spec = importlib.util.spec_from_file_location('embed', embed)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    flattening = module.Flattening(folder)
+    for root in roots:
+        flattening.take(root)
+    return bytes(flattening.text)
+
+
+def compile_text(clang, text, options):
+    done = subprocess.run([clang, *BASE, *options, '-'], input=text, capture_output=True)
+    if done.returncode:
+        sys.exit(f'check_kernels: {" ".join(options)}\n{done.stderr.decode()}')
+    return done.stdout.decode(errors='replace')
+
+
+def stages(form, states, stem, penalty, report, local_size):
+    chosen = {'SCALE': 'scale_by_factor', 'DIRECTION': 'ascend', 'RULE': form,
+              'SCALARS': stem + '_scalars', 'STATES': states, 'REPORT': report,
+              'SUBTRACT': 'subtract_decay_and_step', 'LOCAL_SIZE': local_size}
+    for slot in range(5):
+        chosen[f'COUPLED_{slot}'] = 'coupled_' + penalty
+        chosen[f'PROXIMAL_{slot}'] = 'proximal_' + penalty
+        chosen[f'VALUE_{slot}'] = 'value_' + penalty
+    return [f'-D{name}={value}' for name, value in chosen.items()]
+
+
+def body(assembly, kernel):
+    """The lines of one kernel: from its label or .entry to the end of the function."""
+    begin = re.search(rf'^(?:{kernel}:|\.entry {kernel}\()', assembly, re.M)
+    end = re.search(r'^(?:\.Lfunc_end\d+:|\})', assembly[begin.end():], re.M)
+    return assembly[begin.start():begin.end() + end.start()]
+
+
+def check_syntax(clang, programs):
+    count = 0
+    for stem, forms in RULES.items():
+        for (form, states), penalty, report, size in itertools.product(
+                forms, PENALTIES, (0, 1), (1, 32, 256)):
+            compile_text(clang, programs[stem], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
+                                                 *stages(form, states, stem, penalty, report, size)])
+            count += 1
+    for size in (1, 32, 256):
+        compile_text(clang, programs['norm'], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
+                                               f'-DLOCAL_SIZE={size}'])
+        count += 1
+    return count
+
+
+def check_no_fusion(clang, programs):
+    """Steps of sgd with coupled penalties: * and + side by side everywhere, and no division."""
+    count = 0
+    for machine, (options, fused) in MACHINES.items():
+        for form, states in RULES['sgd']:
+            chosen = [s for s in stages(form, states, 'sgd', 'elastic_net', 1, 256)
+                      if not s.startswith('-DPROXIMAL')]
+            chosen += [f'-DPROXIMAL_{slot}=proximal_l1' for slot in range(5)]
+            assembly = compile_text(clang, programs['sgd'],
+                                    ['-target', machine, *options, '-O3', '-S', '-o', '-', *chosen])
+            found = re.findall(fused, body(assembly, 'tik_step'))
+            if found:
+                sys.exit(f'check_kernels: {machine}, {form}: {len(found)} fused operations that '
+                         f'nobody wrote, such as {found[0]}')
+            count += 1
+    # The check itself: without the pragma clang fuses.
+    text = programs['sgd'].replace(b'#pragma OPENCL FP_CONTRACT OFF', b'')
+    for machine, (options, fused) in MACHINES.items():
+        chosen = stages('sgd_momentum', 1, 'sgd', 'l1', 0, 256)
+        assembly = compile_text(clang, text, ['-target', machine, *options, '-O3', '-S', '-o', '-',
+                                              *chosen])
+        if not re.search(fused, body(assembly, 'tik_step')):
+            sys.exit(f'check_kernels: {machine}: the check does not see a fused operation')
+    return count
+
+
+def main():
+    embed, folder, clang = sys.argv[1:]
+    try:
+        subprocess.run([clang, '--version'], capture_output=True, check=True)
+    except OSError:
+        print(f'no {clang}: skipped')
+        sys.exit(77)
+    programs = {stem: flatten(embed, folder, [stem + '.cl', 'step.cl']) for stem in RULES}
+    programs['norm'] = flatten(embed, folder, ['norm.cl'])
+    print(f'{check_syntax(clang, programs)} programs compile for spir64 without a warning')
+    print(f'{check_no_fusion(clang, programs)} steps have no fused operation on '
+          f'{" and ".join(MACHINES)}')
+
+
+main()

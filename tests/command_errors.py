@@ -1,0 +1,138 @@
+"""Bad input of tikhonov step: a message that names it, exit status 2, no file touched."""
+
+import os
+import resource
+import signal
+
+from command_case import NUMBERS, InFolder, run
+from safetensors_file import Tensor
+
+
+class Errors(InFolder):
+    def test_arguments(self):
+        for option in ["--rule", "--params", "--grads", "--out", "--state-out"]:
+            arguments = self.step_arguments()
+            at = arguments.index(option)
+            self.assert_fails(arguments[:at] + arguments[at + 2 :], option + " is missing")
+        self.assert_fails(["step", "--rule"], "--rule needs a value")
+        self.assert_step_fails(["more"], "'more'")
+        for number in ["", "x", "1x", " 1", "0x10", "inf", "nan", "0", "-1", "1e999", "1,5"]:
+            self.assert_step_fails(["--max-norm", number], "--max-norm is '%s'" % number, "above 0")
+        for number in ["", "0", "-1", "1.5", "1e2", "99999", "two"]:
+            self.assert_step_fails(["--threads", number], "--threads is '%s'" % number, "1 to 1024")
+        self.assert_step_fails(["--verify", "some"], "'some'", "all, sample or off")
+
+    def test_options(self):
+        self.assert_step_fails([], "'nadam_'", "sgd", "adam", "adamw", rule="nadam_")
+        self.assert_step_fails(["--set", "beta3=0.9"], "beta3", "lr, beta1, beta2, eps")
+        self.assert_step_fails(["--set", "momentum=0.9"], "adamw", "momentum", "beta1")
+        self.assert_step_fails(["--set", "lr"], "'lr'", "KEY=VALUE")
+        self.assert_step_fails(["--set", "=1"], "KEY=VALUE")
+        self.assert_step_fails(["--set", ""], "--set is empty")
+        self.assert_step_fails(["--set", "lr=-1"], "lr", "-1", "[0, inf)")
+        self.assert_step_fails(["--set", "beta1=1"], "beta1", "1", "[0, 1)")
+        for value in ["", "x", "1e-3x", "nan", "inf", "1e999", "0x1"]:
+            self.assert_step_fails(["--set", "lr=" + value], "lr", "[0, inf)")
+        self.assert_step_fails(["--set", "amsgrad=maybe"], "amsgrad", "maybe", "true or false")
+        self.assert_step_fails(["--set", "nesterov=true"], "nesterov", "momentum", rule="sgd")
+
+    def test_penalties(self):
+        self.assert_step_fails(["--penalty", "l3"], "'l3'", "l2, l1, elastic_net")
+        self.assert_step_fails(["--penalty", ""], "--penalty is empty")
+        self.assert_step_fails(["--penalty", ","], "penalty")
+        self.assert_step_fails(["--penalty", "l1,weight"], "'weight'", "KEY=VALUE")
+        self.assert_step_fails(["--penalty", "l1,width=1"], "width", "weight, application")
+        self.assert_step_fails(["--penalty", "l1,weight=-1"], "weight", "-1", "[0, inf)")
+        self.assert_step_fails(
+            ["--penalty", "l1,application=decoupled"], "decoupled", "coupled or proximal"
+        )
+        self.assert_step_fails(["--penalty", "l1"] * 9, "4")
+
+    def test_missing_and_surplus(self):
+        self.write("g", {"w": Tensor([2, 4], NUMBERS)})
+        self.assert_step_fails([], "'b'", "no gradient", "--freeze")
+        self.write("g", {"w": Tensor([2, 4], NUMBERS), "b": Tensor([2], [1, 2]), "x": Tensor([], [1])})
+        self.assert_step_fails([], "'x'", "no parameter")
+
+    def test_shapes_and_dtypes(self):
+        self.write("g", {"w": Tensor([4, 2], NUMBERS), "b": Tensor([2], [1, 2])})
+        self.assert_step_fails([], "'w'", "[4, 2]", "[2, 4]")
+        self.write("g", {"w": Tensor([2, 4], NUMBERS), "b": Tensor([2, 1], [1, 2])})
+        self.assert_step_fails([], "'b'", "[2, 1]", "[2]")
+        for dtype in "F16", "F64", "I64":
+            self.write("g", {"w": Tensor([2, 4], NUMBERS), "b": Tensor([2], [1, 2], dtype)})
+            self.assert_step_fails([], "'b'", dtype, "F32")
+        self.write("p9", {"x": Tensor([1] * 9, [1])})
+        self.assert_step_fails([], "x", "9", "8", p="p9", g="p9")
+
+    def test_files(self):
+        self.assert_step_fails([], "missing", p="missing")
+        self.assert_step_fails([], "missing", g="missing")
+        self.assert_step_fails([], "missing", s="missing")
+        self.assert_step_fails([], "'missing'", "no folder", out="missing/p2")
+        self.assert_step_fails([], "'missing'", "no folder", state="missing/s2")
+        with open(self.path("text"), "w") as file:
+            file.write("this is no safetensors file")
+        self.assert_step_fails([], "text", "header", p="text")
+        self.assert_step_fails([], "regular file", p=".")
+
+    def test_out_equals_another_input(self):
+        self.step()
+        self.assert_step_fails([], "--out and --state-out", out="x", state="x")
+        self.assert_step_fails([], "same file", out="x", state="./x")
+        self.assert_step_fails([], "--out and --grads", out="g")
+        self.assert_step_fails([], "--out and --grads", out="./g")
+        self.assert_step_fails([], "--out and --state", out="s2", state="s3", s="s2")
+        self.assert_step_fails([], "--state-out and --params", state="p")
+        self.assert_step_fails([], "--state-out and --grads", state="g")
+        os.link(self.path("g"), self.path("hard"))
+        self.assert_step_fails([], "--out and --grads", out="hard")
+
+    def test_globs(self):
+        self.assert_step_fails(["--freeze", ""], "--freeze is empty")
+        self.assert_step_fails(["--no-decay", ""], "--no-decay is empty")
+        self.assert_fails(["step", "--freeze"], "--freeze needs a value")
+        for option in "--freeze", "--no-decay":
+            done = self.step(option, "nothing*")
+            self.assertIn("warning", done.stderr)
+            self.assertIn("%s 'nothing*' matches no tensor" % option, done.stderr)
+
+    def test_states(self):
+        self.step(rule="adam", state="adam")
+        self.assert_step_fails([], "adam: ", "rule adam;", "rule adamw", s="adam")
+        self.step("--set", "amsgrad=true", state="amsgrad")
+        self.assert_step_fails([], "max_exp_avg_sq", s="amsgrad")
+        self.step(state="plain")
+        self.assert_step_fails(["--set", "amsgrad=true"], "max_exp_avg_sq", s="plain")
+        state, metadata = self.read("plain")
+        for key in "format", "version", "rule", "step":
+            self.write("bad", state, {k: v for k, v in metadata.items() if k != key})
+            self.assert_step_fails([], "bad", key, s="bad")
+        for step in "x", "-1", "1.5", "", "18446744073709551616":
+            self.write("bad", state, dict(metadata, step=step))
+            self.assert_step_fails([], "step", "'%s'" % step, s="bad")
+        for name in state:
+            self.write("bad", {k: v for k, v in state.items() if k != name}, metadata)
+            self.assert_step_fails([], "'%s'" % name, s="bad")
+        self.write("bad", dict(state, extra=Tensor([1], [1])), metadata)
+        self.assert_step_fails([], "'extra'", s="bad")
+        self.write("bad", {**state, "b.exp_avg": Tensor([1, 2], [1, 2])}, metadata)
+        self.assert_step_fails([], "'b.exp_avg'", "[1, 2]", "[2]", s="bad")
+
+    def test_a_full_disk(self):
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))
+
+        self.step(out="p", state="s")
+        self.write("g", {"w": Tensor([2, 4], NUMBERS), "b": Tensor([2], [1, 2])})
+        arguments = self.step_arguments("--device", "scalar", out="p", state="s", s="s")
+        self.assert_fails(arguments, "s: ", code=1, preexec_fn=limit, restore_signals=False)
+        self.assert_fails(arguments[:-2], "s: ", code=1, preexec_fn=limit, restore_signals=False)
+        self.step(out="p", state="s", s="s")
+
+    def test_names_cannot_drive_the_terminal(self):
+        self.write("g", {"\x1b[2J": Tensor([1], [1])})
+        done = run(*self.step_arguments("--device", "scalar"), cwd=self.folder)
+        self.assertEqual(done.returncode, 2)
+        self.assertNotIn("\x1b", done.stderr)

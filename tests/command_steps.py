@@ -1,0 +1,219 @@
+"""Steps of tikhonov step against double precision, against each other, and what the options do."""
+
+import math
+import os
+
+import safetensors_file as st
+from command_case import InFolder, float32, series
+from safetensors_file import Tensor
+
+
+def adamw(p, g, m, v, t, lr, beta1, beta2, eps, decay):
+    """Loshchilov and Hutter 2019, algorithm 2, with PyTorch's convention of the decay."""
+    m[:] = [beta1 * mi + (1 - beta1) * gi for mi, gi in zip(m, g)]
+    v[:] = [beta2 * vi + (1 - beta2) * gi * gi for vi, gi in zip(v, g)]
+    for i, (mi, vi) in enumerate(zip(m, v)):
+        p[i] -= lr * decay * p[i]
+        p[i] -= lr * (mi / (1 - beta1**t)) / (math.sqrt(vi / (1 - beta2**t)) + eps)
+
+
+def sgd(p, g, buffer, t, lr, momentum, dampening, decay):
+    """torch.optim.SGD: the buffer starts as the first gradient, undampened."""
+    for i in range(len(p)):
+        gi = g[i] + decay * p[i]
+        buffer[i] = gi if t == 1 else momentum * buffer[i] + (1 - dampening) * gi
+        p[i] -= lr * buffer[i]
+
+
+class Steps(InFolder):
+    def assert_close(self, found, due):
+        self.assertEqual(len(found), len(due))
+        for one, other in zip(found, due):
+            self.assertLessEqual(abs(one - other), 1e-6 * (abs(other) + 0.1), (found, due))
+
+    def chain(self, options, rule, advance):
+        """Three steps, each from the files of the one before, against `advance` in double."""
+        start = {"w": Tensor([3, 5], series(15, 0, 3.0)), "größe": Tensor([], [0.75])}
+        self.write("p", start, {"format": "pt"})
+        exact = {name: tensor.values for name, tensor in start.items()}
+        for t in 1, 2, 3:
+            grads = {"w": Tensor([3, 5], series(15, t)), "größe": Tensor([], series(1, t + 7))}
+            self.write("g", grads)
+            state = "s" if t > 1 else None
+            done = self.step(*options, rule=rule, out="p", state="s", s=state)
+            self.assertIn("step %d of %s" % (t, rule), done.stdout)
+            self.assertIn("2 tensors, 16 elements", done.stdout)
+            for name, tensor in grads.items():
+                advance(t, name, exact[name], tensor.values)
+            found, metadata = self.read("p")
+            self.assertEqual(metadata, {"format": "pt"})
+            self.assertEqual(list(found), list(start))
+            for name in start:
+                self.assertEqual(found[name].shape, start[name].shape)
+                self.assert_close(found[name].values, exact[name])
+        return self.read("s")
+
+    def test_adamw(self):
+        options = "--set lr=0.1 --set beta1=0.8 --set beta2=0.9 --set eps=1e-3".split()
+        options += ["--set", "weight_decay=0.3"]
+        m, v = {"w": [0.0] * 15, "größe": [0.0]}, {"w": [0.0] * 15, "größe": [0.0]}
+
+        def advance(t, name, p, g):
+            adamw(p, g, m[name], v[name], t, 0.1, 0.8, 0.9, 1e-3, 0.3)
+
+        state, metadata = self.chain(options, "adamw", advance)
+        self.assertEqual((metadata["rule"], metadata["step"]), ("adamw", "3"))
+        self.assertEqual(len(state), 4)
+        for name in m:
+            self.assert_close(state[name + ".exp_avg"].values, m[name])
+            self.assert_close(state[name + ".exp_avg_sq"].values, v[name])
+
+    def test_sgd(self):
+        options = "--set lr=0.1 --set momentum=0.9 --set dampening=0.25".split()
+        options += ["--set", "weight_decay=0.2"]
+        buffer = {"w": [0.0] * 15, "größe": [0.0]}
+
+        def advance(t, name, p, g):
+            sgd(p, g, buffer[name], t, 0.1, 0.9, 0.25, 0.2)
+
+        state, metadata = self.chain(options, "sgd", advance)
+        self.assertEqual((metadata["rule"], metadata["step"]), ("sgd", "3"))
+        for name in buffer:
+            self.assert_close(state[name + ".momentum_buffer"].values, buffer[name])
+
+    def test_plain_sgd_has_no_state(self):
+        self.step("--set", "lr=0.5", rule="sgd")
+        state, metadata = self.read("s2")
+        self.assertEqual((state, metadata["step"]), ({}, "1"))
+        grads = self.read("g")[0]
+        for name, p in self.read("p")[0].items():
+            due = [float32(x - float32(0.5 * y)) for x, y in zip(p.values, grads[name].values)]
+            self.assertEqual(self.read("p2")[0][name].values, due)
+
+    def test_max_norm(self):
+        self.write("p", {"a": Tensor([2], [0, 0])})
+        self.write("g", {"a": Tensor([2], [3, 4])})
+        self.step("--set", "lr=1", "--max-norm", "1", rule="sgd")
+        self.assert_close(self.read("p2")[0]["a"].values, [-0.6, -0.8])
+        self.step("--set", "lr=1", "--max-norm", "10", rule="sgd")
+        self.assertEqual(self.read("p2")[0]["a"].values, [-3, -4])
+
+    def test_penalties(self):
+        self.write("p", {"a": Tensor([4], [0.5, -0.5, 0.01, -0.01])})
+        self.write("g", {"a": Tensor([4], [0, 0, 0, 0])})
+        self.step("--set", "lr=0.1", "--penalty", "l1,weight=0.2,application=proximal", rule="sgd")
+        found = self.read("p2")[0]["a"].values
+        self.assert_close(found, [0.48, -0.48, 0, 0])
+        self.assertEqual(found[2:], [0, 0])
+        options = ["--set", "lr=0.1", "--penalty", "l1,weight=0.2,application=coupled"]
+        self.step(*options, "--penalty", "l2,weight=1", rule="sgd")
+        self.assert_close(self.read("p2")[0]["a"].values, [0.43, -0.43, -0.011, 0.011])
+
+    def test_no_decay(self):
+        options = ["--set", "weight_decay=0.5", "--penalty", "l1,weight=0.1"]
+        self.step(*options, out="all")
+        self.step("--set", "weight_decay=0", out="none")
+        self.step(*options, "--no-decay", "b", out="mixed", state="s")
+        decayed, free, mixed = (self.read(name)[0] for name in ("all", "none", "mixed"))
+        self.assertEqual(mixed["w"].data, decayed["w"].data)
+        self.assertEqual(mixed["b"].data, free["b"].data)
+        self.assertNotEqual(mixed["w"].data, free["w"].data)
+        self.assertNotEqual(mixed["b"].data, decayed["b"].data)
+        self.step(*options, "--no-decay", "[wb]", out="globbed")
+        self.assertEqual(self.read("globbed")[0]["w"].data, free["w"].data)
+        self.step(*options, "--no-decay", "w", "--no-decay", "b", out="both")
+        self.assertEqual(self.snapshot()["both"], self.snapshot()["none"])
+        metadata = self.read("s")[1]
+        self.assertEqual((metadata["rule"], metadata["step"]), ("adamw", "1"))
+        self.step(*options, "--no-decay", "w", s="s", p="mixed", out="again", state="s")
+        self.step(*options, s="s", p="again", out="again", state="s")
+        self.assertEqual(self.read("s")[1]["step"], "3")
+
+    def test_freeze(self):
+        self.step(out="p1", state="s1")
+        self.write("g", {"w": Tensor([2, 4], series(8, 5))})
+        for clip in [], ["--max-norm", "0.5"]:
+            done = self.step("--freeze", "b*", *clip, p="p1", s="s1", out="p2", state="s2")
+            self.assertIn("1 tensors, 8 elements", done.stdout)
+            before, after = self.read("p1")[0], self.read("p2")[0]
+            self.assertEqual(after["b"].data, before["b"].data)
+            self.assertNotEqual(after["w"].data, before["w"].data)
+            old, new = self.read("s1")[0], self.read("s2")[0]
+            self.assertEqual(set(new), set(old))
+            for name in old:
+                same = name.startswith("b.")
+                self.assertEqual(new[name].data == old[name].data, same, name)
+            self.assertEqual(self.read("s2")[1]["step"], "2")
+        self.write("g", {"b": Tensor([2, 1], [1, 1]), "w": Tensor([2, 4], series(8, 5))})
+        self.assert_step_fails(["--freeze", "b"], "'b'", "[2, 1]", p="p1", s="s1")
+
+    def test_freeze_without_a_state(self):
+        self.step(out="p1", state="s1")
+        state, metadata = self.read("s1")
+        self.write("s1", {k: v for k, v in state.items() if not k.startswith("b.")}, metadata)
+        self.assert_step_fails([], "'b.exp_avg'", p="p1", s="s1")
+        self.step("--freeze", "b", p="p1", s="s1", out="p2", state="s2")
+        after = self.read("s2")[0]
+        self.assertEqual(after["b.exp_avg"].values, [0, 0])
+        self.assertNotEqual(after["w.exp_avg"].data, state["w.exp_avg"].data)
+        self.write("s1", {k: v for k, v in state.items() if k != "b.exp_avg"}, metadata)
+        self.assert_step_fails(["--freeze", "b"], "'b.exp_avg'", p="p1", s="s1")
+
+    def test_frozen_group(self):
+        """Groups may be drawn anew: all keep one step count."""
+        self.step("--no-decay", "b", "--freeze", "b", out="p1", state="s1")
+        self.assertNotIn("group.1.step", self.read("s1")[1])
+        self.step("--no-decay", "w", p="p1", s="s1")
+        self.step(p="p1", s="s1")
+        self.assertEqual(self.read("s2")[1]["step"], "2")
+
+    def test_split_is_whole(self):
+        p, g = series(3000, 2), series(3000, 9)
+        self.write("p", {"x": Tensor([3000], p)})
+        self.write("g", {"x": Tensor([3000], g)})
+        self.step(out="whole")
+        self.write("p", {"x": Tensor([1701], p[:1701]), "y": Tensor([1299], p[1701:])})
+        self.write("g", {"x": Tensor([1701], g[:1701]), "y": Tensor([1299], g[1701:])})
+        self.step(out="split")
+        whole, split = self.read("whole")[0], self.read("split")[0]
+        self.assertEqual(split["x"].data + split["y"].data, whole["x"].data)
+
+    def test_threads(self):
+        self.write("p", {"x": Tensor([5000], series(5000, 2))})
+        self.write("g", {"x": Tensor([5000], series(5000, 9))})
+        for threads in 1, 2, 7:
+            self.step("--threads", threads, "--max-norm", "1", out="p%d" % threads, state="s")
+        files = self.snapshot()
+        self.assertEqual(files["p1"], files["p2"])
+        self.assertEqual(files["p1"], files["p7"])
+
+    def test_odd_tensors(self):
+        p = {"empty": Tensor([0, 3], []), "scalar": Tensor([], [2.0]), 'a "b"\n\\': Tensor([1], [1])}
+        self.write("p", p)
+        self.write("g", p)
+        done = self.step()
+        self.assertIn("3 tensors, 2 elements", done.stdout)
+        found = self.read("p2")[0]
+        self.assertEqual([t.shape for t in found.values()], [[0, 3], [], [1]])
+        st.write(self.path("p"), p, alignment=1)
+        self.step(out="p3")
+        self.assertEqual(self.snapshot()["p3"], self.snapshot()["p2"])
+        self.write("p", {})
+        self.step(g="p")
+        self.assertEqual(self.read("p2")[0], {})
+
+    def test_in_place_is_beside(self):
+        self.step(out="p1", state="s1")
+        self.step(p="p1", s="s1", out="p2", state="s2")
+        os.chmod(self.path("p1"), 0o640)
+        os.symlink("s1", self.path("link"))
+        self.step(p="p1", s="link", out="p1", state="link")
+        files = self.snapshot()
+        self.assertEqual((files["p1"], files["s1"]), (files["p2"], files["s2"]))
+        self.assertEqual(os.stat(self.path("p1")).st_mode & 0o777, 0o640)
+        self.assertTrue(os.path.islink(self.path("link")))
+
+    def test_verify_on_scalar(self):
+        done = self.step("--verify", "all")
+        self.assertIn("0 words verified, 0 mismatches", done.stdout)
+        self.assertEqual(len(done.stdout.splitlines()), 1)

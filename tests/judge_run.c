@@ -1,0 +1,234 @@
+/* Runs of the library beside the oracle. */
+#include "judge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *allocate(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory) {
+        fprintf(stderr, "the judge has no memory for %zu elements\n", count);
+        abort();
+    }
+    return memory;
+}
+
+static void set_penalty(struct tik_policy *policy, const struct oracle_penalty *penalty)
+{
+    size_t index;
+    judge_ok(tik_policy_add_penalty(policy, penalty->name, &index));
+    judge_ok(tik_policy_set_penalty(policy, index, "weight", penalty->weight));
+    judge_ok(tik_policy_set_penalty_text(policy, index, "application", penalty->application));
+    if (penalty->convention)
+        judge_ok(tik_policy_set_penalty_text(policy, index, "convention", penalty->convention));
+    if (strcmp(penalty->name, "elastic_net") == 0)
+        judge_ok(tik_policy_set_penalty(policy, index, "l1_ratio", penalty->l1_ratio));
+}
+
+struct tik_policy *judge_policy(const struct oracle_policy *policy)
+{
+    struct tik_policy *made;
+    judge_ok(tik_policy_create(policy->rule, &made));
+    for (size_t i = 0; i < ORACLE_OPTIONS && policy->options[i].name; i++)
+        judge_ok(tik_policy_set(made, policy->options[i].name, policy->options[i].value));
+    for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++)
+        set_penalty(made, &policy->penalties[i]);
+    judge_ok(tik_policy_check(made));
+    return made;
+}
+
+/* The library must have exactly the states that the oracle needs, under their names. */
+static void find_slots(struct judge_run *run, struct judge_part *part)
+{
+    const struct oracle_state *states = oracle_rule_find(part->policy.rule)->states;
+    struct tik_tensor_info info;
+    judge_ok(tik_optimizer_tensor(run->optimizer, part->tensor, &info));
+    size_t found = 0;
+    for (size_t s = 0; s < ORACLE_STATES; s++)
+        part->slot[s] = -1;
+    for (size_t s = 0; s < ORACLE_STATES && states[s].name; s++) {
+        if (!oracle_state_used(&part->policy, &states[s]))
+            continue;
+        for (size_t i = 0; i < info.state_count; i++)
+            if (strcmp(info.states[i], states[s].name) == 0)
+                part->slot[s] = (int)i;
+        ck_assert_msg(part->slot[s] >= 0, "%s, %s: no state %s", part->policy.rule, run->label,
+                      states[s].name);
+        found++;
+    }
+    ck_assert_msg(found == info.state_count, "%s, %s: %zu states, the oracle needs %zu",
+                  part->policy.rule, run->label, info.state_count, found);
+}
+
+static void create_part(struct judge_run *run, struct judge_part *part, const char *name)
+{
+    if (part->joins) {
+        part->group = part[-1].group;
+    } else {
+        struct tik_policy *policy = judge_policy(&part->policy);
+        judge_ok(tik_optimizer_add_group(run->optimizer, policy, &part->group));
+        tik_policy_destroy(policy);
+    }
+    struct tik_tensor tensor = {
+        .name = name, .rank = 1, .shape = &part->count, .memory = TIK_MEMORY_LIBRARY};
+    judge_ok(tik_optimizer_add_tensor(run->optimizer, part->group, &tensor, &part->tensor));
+    if (run->schedule)
+        judge_ok(tik_optimizer_set_schedule(run->optimizer, part->group, run->schedule));
+    find_slots(run, part);
+    part->p = allocate(part->count, sizeof *part->p);
+    part->g = allocate(part->count, sizeof *part->g);
+    for (size_t s = 0; s < ORACLE_STATES; s++)
+        part->state[s] = allocate(part->count, sizeof *part->state[s]);
+    part->exact.count = part->count;
+    part->exact.elements = allocate(part->count, sizeof *part->exact.elements);
+}
+
+void judge_run_create(struct judge_run *run)
+{
+    static const char *const names[JUDGE_PARTS] = {"first", "second", "third", "fourth"};
+    struct tik_optimizer_options options;
+    tik_optimizer_defaults(&options);
+    options.max_norm = run->max_norm;
+    options.report = run->report;
+    judge_ok(tik_optimizer_create(judge_context(), &options, &run->optimizer));
+    for (size_t i = 0; i < run->part_count; i++)
+        create_part(run, &run->parts[i], names[i]);
+}
+
+void judge_run_destroy(struct judge_run *run)
+{
+    struct tik_optimizer_stats stats;
+    tik_optimizer_stats(run->optimizer, &stats);
+    ck_assert_msg(stats.fallbacks == 0, "%s: %llu steps fell back to the scalar path", run->label,
+                  (unsigned long long)stats.fallbacks);
+    tik_optimizer_destroy(run->optimizer);
+    for (size_t i = 0; i < run->part_count; i++) {
+        struct judge_part *part = &run->parts[i];
+        free(part->p);
+        free(part->g);
+        for (size_t s = 0; s < ORACLE_STATES; s++)
+            free(part->state[s]);
+        free(part->exact.elements);
+    }
+}
+
+/* A program that is bounded, not exact, has divisions of 2.5 ulp and may flush subnormals. */
+static struct oracle_moment moment_of(const struct judge_run *run, uint64_t t)
+{
+    enum tik_conformance conformance = tik_optimizer_conformance(run->optimizer);
+    bool exact = conformance == TIK_EXACT;
+    if (run->tally->conformance < conformance)
+        run->tally->conformance = conformance;
+    return (struct oracle_moment){
+        .t = (double)t,
+        .multiplier = run->schedule ? oracle_schedule(run->schedule, t) : 1,
+        .unit = exact ? ldexp(1, -24) : ldexp(6, -24),
+        .tiny = exact ? ldexp(1, -150) : ldexp(1, -126),
+    };
+}
+
+static void load_part(struct judge_run *run, struct judge_part *part, uint64_t t)
+{
+    for (size_t j = 0; j < part->count; j++) {
+        struct oracle_element *e = &part->exact.elements[j];
+        e->p = part->p[j];
+        e->g = part->g[j];
+        for (size_t s = 0; s < ORACLE_STATES; s++)
+            e->state[s] = part->state[s][j];
+    }
+    judge_ok(tik_optimizer_set_active(run->optimizer, part->tensor, !part->idle));
+    judge_ok(tik_optimizer_set_steps(run->optimizer, part->group, t - 1));
+    judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_PARAM, part->p));
+    judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_GRAD, part->g));
+    for (size_t s = 0; s < ORACLE_STATES; s++)
+        if (part->slot[s] >= 0)
+            judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_STATE + part->slot[s],
+                                         part->state[s]));
+}
+
+static struct oracle_clip clip_run(struct judge_run *run, const struct oracle_moment *moment)
+{
+    struct oracle_tensor active[JUDGE_PARTS];
+    size_t count = 0;
+    for (size_t i = 0; i < run->part_count; i++)
+        if (!run->parts[i].idle)
+            active[count++] = run->parts[i].exact;
+    return oracle_clip_compute(run->max_norm, active, count, moment);
+}
+
+/* Reads one part of the library, compares it, and puts the oracle's own value in its place. */
+static void compare_part(struct judge_run *run, struct judge_part *part, int which,
+                         const char *where)
+{
+    float *values = which == TIK_PARAM ? part->p : NULL;
+    for (size_t s = 0; s < ORACLE_STATES; s++)
+        if (part->slot[s] >= 0 && which == TIK_STATE + part->slot[s])
+            values = part->state[s];
+    float *got = allocate(part->count, sizeof *got);
+    judge_ok(tik_optimizer_read(run->optimizer, part->tensor, which, got));
+    for (size_t j = 0; j < part->count; j++) {
+        const struct oracle_element *e = &part->exact.elements[j];
+        const struct oracle_number *number = &e->next;
+        for (size_t s = 0; s < ORACLE_STATES; s++)
+            if (values == part->state[s])
+                number = &e->next_state[s];
+        if (part->idle) {
+            judge_value(run->tally, where, j, (double)got[j], (double)values[j], 0);
+            continue;
+        }
+        judge_number(run->tally, where, j, (double)got[j], number);
+        values[j] = (float)number->value;
+    }
+    free(got);
+}
+
+static void compare_run(struct judge_run *run, const struct oracle_moment *moment, uint64_t t)
+{
+    char where[256];
+    for (size_t i = 0; i < run->part_count; i++) {
+        struct judge_part *part = &run->parts[i];
+        const struct oracle_state *states = oracle_rule_find(part->policy.rule)->states;
+        const char *rule = part->policy.rule;
+        unsigned long long step = t;
+        if (run->report && !part->idle && !part->joins) {
+            snprintf(where, sizeof where, "%s, %s, t = %llu, report", rule, run->label, step);
+            judge_run_report(run, part, moment, where);
+        }
+        snprintf(where, sizeof where, "%s, %s, t = %llu, p", rule, run->label, step);
+        compare_part(run, part, TIK_PARAM, where);
+        for (size_t s = 0; s < ORACLE_STATES; s++) {
+            if (part->slot[s] < 0)
+                continue;
+            snprintf(where, sizeof where, "%s, %s, t = %llu, %s", rule, run->label, step,
+                     states[s].name);
+            compare_part(run, part, TIK_STATE + part->slot[s], where);
+        }
+    }
+}
+
+void judge_run_step(struct judge_run *run, uint64_t t)
+{
+    for (size_t i = 0; i < run->part_count; i++)
+        load_part(run, &run->parts[i], t);
+    judge_ok(tik_optimizer_step(run->optimizer));
+    judge_ok(tik_optimizer_sync(run->optimizer));
+    struct oracle_moment moment = moment_of(run, t);
+    struct oracle_clip clip;
+    if (run->max_norm > 0) {
+        clip = clip_run(run, &moment);
+        moment.clip = &clip;
+    }
+    for (size_t i = 0; i < run->part_count; i++)
+        oracle_step(&run->parts[i].policy, &moment, &run->parts[i].exact);
+    for (size_t i = 0; i < run->part_count; i++) {
+        uint64_t steps;
+        if (run->parts[i].idle)
+            continue;
+        judge_ok(tik_optimizer_steps(run->optimizer, run->parts[i].group, &steps));
+        ck_assert_uint_eq(steps, t);
+    }
+    compare_run(run, &moment, t);
+}

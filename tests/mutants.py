@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Breaks the library on purpose, one formula at a time, and expects the judges to notice.
+
+usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
+       mutants.py kernel --oracle TEST_ORACLE [--only TEXT] [--jobs N]
+
+mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
+of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file.
+
+scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
+and is judged by test_oracle and test_golden. kernel: TEST_ORACLE, built with OpenCL, runs on the
+device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
+refuse the kernel first, or find it bounded where it was exact, which counts as caught.
+
+Exit status 0: every mutant was caught. 1: one survived, did not compile, or crashed the judge, or
+the judges fail without any mutant. 77: kernel mutants, and no device to run them on.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+TESTS = pathlib.Path(__file__).resolve().parent
+ROOT = TESTS.parent
+SKIP = 77
+LIMIT = 300  # seconds for one run of a judge
+JUDGES = ("oracle", "golden")
+# What the library quotes of a build log: a kernel that does not compile is no mutant.
+BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
+FLAGS = "-std=c11 -O1 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
+
+
+class Broken(Exception):
+    """A mutant or the bench is at fault, not the library."""
+
+
+def run(command, env=None):
+    """Exit status and output of a command; a negative status is a signal."""
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            env=dict(os.environ, **(env or {})),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Broken(f"{command[0]} took more than {LIMIT} s")
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def must(command):
+    status, output = run(command)
+    if status != 0:
+        raise Broken(f"{shlex.join(str(part) for part in command)}\n{output}")
+    return output
+
+
+def mutate(row, text):
+    count = text.count(row["old"])
+    if count != 1:
+        raise Broken(f"`old` occurs {count} times in {row['file']}, should occur once")
+    if row["old"] == row["new"]:
+        raise Broken("`new` is `old`")
+    return text.replace(row["old"], row["new"])
+
+
+def first_failure(output):
+    """The judge's own words: Check's line of the first failing test, else the first line."""
+    found = re.search(r"^.*:[FE]:[^:]*:[^:]*:\d+: (.*)$", output, re.MULTILINE)
+    return found.group(1) if found else (output.strip().splitlines() or ["no output"])[0]
+
+
+def verdict(status, output):
+    """True when the judge noticed; a crash is no verdict."""
+    if status not in (0, 1):
+        raise Broken(f"the judge ended with status {status}\n{output[-2000:]}")
+    return status == 1
+
+
+class ScalarBench:
+    """The library without OpenCL and both judges, compiled once."""
+
+    def __init__(self, compiler, folder):
+        self.compiler, self.folder = shlex.split(compiler), folder
+        packages = ["check", "libcjson"]
+        self.libraries = must(["pkg-config", "--libs", *packages]).split()
+        self.flags = FLAGS + must(["pkg-config", "--cflags", *packages]).split()
+        self.flags += [f"-I{ROOT / 'include'}", f"-I{ROOT / 'cl'}"]
+        self.flags += ['-DTIK_VERSION="mutant"', f'-DTEST_DATA="{TESTS}"']
+        src = ROOT / "src"
+        self.sources = [
+            *sorted(src.glob("*.c")),
+            *sorted((src / "rules").glob("*.c")),
+            *sorted((src / "scalar").glob("*.c")),
+            src / "opencl" / "absent.c",
+        ]
+        self.judges = sorted(TESTS.glob("judge*.c")) + sorted((TESTS / "oracle").glob("*.c"))
+        self.mains = {name: TESTS / f"test_{name}.c" for name in JUDGES}
+
+    def object(self, source):
+        return self.folder / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
+
+    def compile(self, source, text_from, output):
+        """Compiles as if `text_from` lay where `source` lies."""
+        place = ["-iquote", source.parent, "-iquote", ROOT / "src"]
+        must([*self.compiler, *self.flags, *place, "-c", text_from, "-o", output])
+
+    def prepare(self, jobs):
+        every = self.sources + self.judges + list(self.mains.values())
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(lambda one: self.compile(one, one, self.object(one)), every))
+
+    def judge(self, folder, replaced, mutated):
+        """Links both judges, one object replaced; returns {judge: output} of those that failed."""
+        caught = {}
+        library = [mutated if one == replaced else self.object(one) for one in self.sources]
+        for name, main in self.mains.items():
+            program = folder / f"test_{name}"
+            objects = [self.object(main), *map(self.object, self.judges), *library]
+            must([*self.compiler, *objects, "-o", program, *self.libraries, "-lm", "-lpthread"])
+            status, output = run([program, "scalar"])
+            if verdict(status, output):
+                caught[name] = output
+        return caught
+
+    def baseline(self):
+        failed = self.judge(self.folder, None, None)
+        if failed:
+            output = list(failed.values())[0]
+            raise Broken(f"the judges fail without a mutant: {first_failure(output)}")
+
+    def trial(self, row):
+        source = ROOT / row["file"]
+        text = mutate(row, source.read_text())
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            folder = pathlib.Path(name)
+            changed, output = folder / source.name, folder / "mutant.o"
+            changed.write_text(text)
+            self.compile(source, changed, output)
+            caught = self.judge(folder, source, output)
+        if not caught:
+            return None
+        return " and ".join(caught), first_failure(list(caught.values())[0])
+
+
+class KernelBench:
+    """test_oracle on a device, with kernels from a mutated copy of cl/."""
+
+    def __init__(self, oracle, folder, rows):
+        self.oracle, self.folder = oracle, folder
+        self.cases = sorted({tuple(row["case"]) for row in rows})
+        self.jobs, self.exact = 1, False
+
+    def judge(self, kernels, case):
+        with tempfile.TemporaryDirectory(dir=self.folder) as cache:
+            env = {"TIKHONOV_CL_PATH": str(kernels), "TIKHONOV_CACHE_DIR": "off"}
+            env["POCL_CACHE_DIR"] = cache
+            return run([self.oracle, "opencl", *case], env)
+
+    def prepare(self, jobs):
+        """Where there is no device, nothing is shown, and nothing passes."""
+        self.jobs = jobs
+        status, output = self.judge(ROOT / "cl", ["tables"])
+        if status == SKIP:
+            print(output.strip())
+            sys.exit(SKIP)
+
+    def baseline(self):
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            results = list(pool.map(lambda case: self.judge(ROOT / "cl", case), self.cases))
+        for status, output in results:
+            if verdict(status, output):
+                raise Broken(f"the judge fails without a mutant: {first_failure(output)}")
+        self.exact = all(" exact, " in output for _, output in results)
+
+    def trial(self, row):
+        text = mutate(row, (ROOT / row["file"]).read_text())
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            kernels = pathlib.Path(name) / "cl"
+            shutil.copytree(ROOT / "cl", kernels)
+            (kernels / pathlib.Path(row["file"]).name).write_text(text)
+            status, output = self.judge(kernels, row["case"])
+        if BUILD_FAILED.search(output):
+            raise Broken(f"the kernel does not compile\n{output[-2000:]}")
+        if verdict(status, output):
+            known = "known-answer run" in output
+            return "known-answer run" if known else "oracle", first_failure(output)
+        if self.exact and " bounded, " in output:
+            return "known-answer run", "a program is bounded, which was exact"
+        return None
+
+
+def attempt(bench, row):
+    start = time.monotonic()
+    try:
+        caught = bench.trial(row)
+        broken = None
+    except Broken as error:
+        caught, broken = None, str(error)
+    return row, caught, broken, time.monotonic() - start
+
+
+def report(row, caught, broken, seconds):
+    title = f"{row['name']} ({row['file']})"
+    if caught:
+        print(f"caught    {title}, by {caught[0]}, {seconds:.1f} s: {caught[1][:160]}")
+    elif broken:
+        print(f"ERROR     {title}: {broken}")
+    else:
+        print(f"SURVIVED  {title}: {row['breaks']}")
+    sys.stdout.flush()
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kind", choices=("scalar", "kernel"))
+    parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
+    parser.add_argument("--oracle", help="the executable test_oracle, built with OpenCL")
+    parser.add_argument("--only", default="", help="mutants whose name or file holds this text")
+    parser.add_argument("--jobs", type=int, default=2)
+    chosen = parser.parse_args()
+    if chosen.kind == "kernel" and not chosen.oracle:
+        parser.error("kernel mutants need --oracle TEST_ORACLE")
+    return chosen
+
+
+def main():
+    chosen = options()
+    rows = json.loads((TESTS / "mutants.json").read_text())[chosen.kind]
+    rows = [row for row in rows if chosen.only in row["name"] or chosen.only in row["file"]]
+    if not rows:
+        sys.exit(f"no {chosen.kind} mutant's name or file holds {chosen.only!r}")
+    with tempfile.TemporaryDirectory(prefix="tikhonov-mutants-") as name:
+        folder = pathlib.Path(name)
+        if chosen.kind == "scalar":
+            bench = ScalarBench(chosen.cc, folder)
+        else:
+            bench = KernelBench(chosen.oracle, folder, rows)
+        try:
+            bench.prepare(chosen.jobs)
+            bench.baseline()
+        except Broken as error:
+            sys.exit(str(error))
+        with concurrent.futures.ThreadPoolExecutor(chosen.jobs) as pool:
+            results = []
+            for result in pool.map(lambda row: attempt(bench, row), rows):
+                report(*result)
+                results.append(result)
+    caught = sum(1 for result in results if result[1])
+    print(f"mutants: {caught} caught of {len(rows)}")
+    return 0 if caught == len(rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

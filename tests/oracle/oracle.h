@@ -1,0 +1,176 @@
+/*
+ * The double oracle: one step of every rule, penalty, application and schedule in double, written
+ * from the papers and the catalogue of equations. It shares nothing with the library: no header of
+ * src/ or cl/, and of the public API only the schedule's fields.
+ *
+ * A step starts from float32 values p, g and states. Exact arithmetic would give p'; float32
+ * arithmetic with one rounding per written operation gives p' within
+ *
+ *     |error| <= K u scale + carried + ulp/2,      u = 2^-24
+ *
+ * scale     sum of the absolute values of the terms of the step,
+ * K         roundings on the longest way from an input to the step (one factor 1 + d, |d| <= u,
+ *           each; Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1),
+ *           a scalar of the step counting as one: computed in double and rounded once,
+ * carried   what is not in proportion to the terms: the gradient's own error, and underflow, since
+ *           a product below 2^-126 has an absolute error of 2^-150 and no relative one,
+ * ulp/2     of the last subtraction, one rounding. A whole ulp would be too kind: a decay of 1e-6
+ *           applied as a factor 1 - 1e-6 that is rounded, 3 % wrong, hides in the other half.
+ *
+ * The same holds for each state, without the last part. Each rule's file derives its K and its
+ * carried part.
+ */
+#ifndef ORACLE_H
+#define ORACLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tik_schedule;
+
+enum { ORACLE_STATES = 4, ORACLE_OPTIONS = 12, ORACLE_PENALTIES = 4 };
+
+struct oracle_option {
+    const char *name;
+    double value;
+};
+
+struct oracle_penalty {
+    const char *name;        /* NULL ends a list */
+    const char *application; /* "coupled", "decoupled", "proximal" */
+    const char *convention;  /* "lr", "schedule", "none"; NULL where the application has none */
+    double weight, l1_ratio;
+};
+
+/* Options that are not listed have the rule's defaults; a name NULL ends the list. */
+struct oracle_policy {
+    const char *rule;
+    struct oracle_option options[ORACLE_OPTIONS];
+    struct oracle_penalty penalties[ORACLE_PENALTIES];
+};
+
+struct oracle_number {
+    double value, scale, carried;
+    double bound;    /* the largest error allowed; from oracle_step */
+    double rounding; /* the part of it that is p's own: half an ulp for each value p takes */
+};
+
+struct oracle_element {
+    double p, g;    /* in: parameter and raw gradient; the frame makes g what the rule sees */
+    double g_error; /* bound of the error of that g */
+    double state[ORACLE_STATES];
+    struct oracle_number next, next_state[ORACLE_STATES];
+};
+
+struct oracle_tensor {
+    size_t count;
+    struct oracle_element *elements;
+};
+
+struct oracle_clip {
+    double norm, norm_error; /* of all gradients, and its bound */
+    double factor, error;    /* min(1, max_norm / (norm + 1e-6)), and its bound */
+};
+
+/* What a step depends on beside its tensor. */
+struct oracle_moment {
+    double t;          /* applied steps, this one included: from 1 */
+    double multiplier; /* of the schedule */
+    double unit;       /* largest relative error of one operation: 2^-24 where it is rounded */
+    double tiny;       /* largest absolute error of one operation that underflows: 2^-150 */
+    const struct oracle_clip *clip; /* NULL: no clipping */
+};
+
+/* The same, as a rule sees it. */
+struct oracle_setting {
+    const struct oracle_rule *rule;
+    const struct oracle_policy *policy;
+    double t, lr; /* lr of this step, schedule included */
+    double tiny;
+};
+
+struct oracle_state {
+    const char *name; /* as PyTorch names it */
+    bool positive;    /* a mean of squares: never below 0 */
+    const char *when; /* the option that makes it exist, NULL: always there */
+    double roundings; /* K of its own bound */
+};
+
+/* A way to use the rule that makes some of its options visible. */
+struct oracle_form {
+    const char *name;
+    struct oracle_option options[ORACLE_OPTIONS];
+};
+
+struct oracle_rule {
+    const char *name;
+    double roundings;                    /* K */
+    const char *decay;                   /* application of its option weight_decay */
+    const struct oracle_option *options; /* every option and its default; a name NULL ends */
+    const struct oracle_state *states;   /* a name NULL ends */
+    const struct oracle_form *forms;     /* a name NULL ends */
+    /* Sets next and next_state (value, scale, carried) of every element: no decay, no prox. */
+    void (*step)(const struct oracle_setting *setting, struct oracle_tensor *tensor);
+};
+
+extern const struct oracle_rule oracle_sgd, oracle_adam, oracle_adamw;
+
+/* For rules of the family: the moments, steps and forms of adam. */
+extern const struct oracle_state oracle_adam_states[];
+extern const struct oracle_form oracle_adam_forms[];
+void oracle_adam_step(const struct oracle_setting *setting, struct oracle_tensor *tensor);
+
+/* NULL when there is none. */
+const struct oracle_rule *oracle_rule_find(const char *name);
+
+/* The policy's value or the rule's default; stops the program when the rule has no such option. */
+double oracle_value(const struct oracle_rule *rule, const struct oracle_policy *policy,
+                    const char *option);
+bool oracle_has_option(const struct oracle_rule *rule, const char *option);
+
+/* Whether a state exists under a policy. */
+bool oracle_state_used(const struct oracle_policy *policy, const struct oracle_state *state);
+
+/* The global norm of several tensors' raw gradients and the clip factor that follows. */
+struct oracle_clip oracle_clip_compute(double max_norm, const struct oracle_tensor *tensors,
+                                       size_t count, const struct oracle_moment *moment);
+
+/* One whole step: clip, maximize, coupled penalties, rule, decoupled decay, prox, bounds. */
+void oracle_step(const struct oracle_policy *policy, const struct oracle_moment *moment,
+                 struct oracle_tensor *tensor);
+
+/* penalty.c */
+enum { ORACLE_COUPLED = 1, ORACLE_DECOUPLED = 2, ORACLE_PROXIMAL = 4 };
+
+struct oracle_penalty_rule {
+    const char *name;
+    unsigned applications;
+    /* Adds the gradient of the penalty at p to g, and its error to g_error. */
+    void (*couple)(const struct oracle_penalty *penalty, const struct oracle_moment *moment,
+                   struct oracle_tensor *tensor);
+    /* What multiplies c * p, c by convention, in the decoupled decay. */
+    double (*decay)(const struct oracle_penalty *penalty);
+    /* Replaces `next` by the proximal map of lr times the penalty (or its part outside the decay).
+     */
+    void (*prox)(const struct oracle_penalty *penalty, double lr,
+                 const struct oracle_moment *moment, struct oracle_tensor *tensor);
+    /* The penalty's value at p[0 .. count). */
+    double (*measure)(const struct oracle_penalty *penalty, const float *p, size_t count);
+};
+
+const struct oracle_penalty_rule *oracle_penalty_find(const char *name);
+
+/* The penalties of a policy, the one behind the option weight_decay first; returns how many. */
+size_t oracle_penalty_list(const struct oracle_policy *policy,
+                           struct oracle_penalty list[ORACLE_PENALTIES + 1]);
+
+/* schedule.c: the multiplier of step t from 1. */
+double oracle_schedule(const struct tik_schedule *schedule, unsigned long long t);
+
+/* The distance between two float32 numbers at x: 2^(e-23), e the exponent of x, at least -126. */
+double oracle_ulp(double x);
+
+/* Rounds a number to float32: half an ulp more in its bound. */
+void oracle_round(struct oracle_number *number);
+
+#endif

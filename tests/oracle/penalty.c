@@ -1,0 +1,132 @@
+/*
+ * l2, l1 and the elastic net in their applications. All three are an l1 weight and an l2 weight:
+ *
+ *     l1 |p|_1 + l2/2 |p|_2^2        elastic net: l1 = weight l1_ratio, l2 = weight (1 - l1_ratio)
+ *
+ * coupled     g += l1 sign(p) + l2 p, sign(0) = 0
+ * decoupled   p -= c l2 p, and the l1 part as below
+ * proximal    p = sign(p) max(|p| - lr l1, 0) / (1 + lr l2)
+ *             (Parikh and Boyd, Proximal Algorithms, 2014, sections 6.5.2 and 2.2)
+ */
+#include "oracle.h"
+
+#include <math.h>
+#include <string.h>
+
+struct weights {
+    double l1, l2;
+};
+
+static struct weights split(const struct oracle_penalty *penalty)
+{
+    if (strcmp(penalty->name, "l1") == 0)
+        return (struct weights){.l1 = penalty->weight};
+    if (strcmp(penalty->name, "l2") == 0)
+        return (struct weights){.l2 = penalty->weight};
+    return (struct weights){.l1 = penalty->weight * penalty->l1_ratio,
+                            .l2 = penalty->weight * (1 - penalty->l1_ratio)};
+}
+
+static double sign(double x)
+{
+    return (x > 0) - (x < 0);
+}
+
+/* A weight's rounding and a product, then a sum of the two parts and a sum with g: 3 and 1 u. */
+static void couple(const struct oracle_penalty *penalty, const struct oracle_moment *moment,
+                   struct oracle_tensor *tensor)
+{
+    struct weights w = split(penalty);
+    for (size_t i = 0; i < tensor->count; i++) {
+        struct oracle_element *e = &tensor->elements[i];
+        double size = w.l1 * fabs(sign(e->p)) + w.l2 * fabs(e->p);
+        e->g_error += moment->unit * (3 * size + fabs(e->g) + size) + moment->tiny;
+        e->g += w.l1 * sign(e->p) + w.l2 * e->p;
+    }
+}
+
+static double decay(const struct oracle_penalty *penalty)
+{
+    return split(penalty).l2;
+}
+
+/*
+ * The soft threshold moves an error on, never enlarges it; the threshold lr*l1 has its own of at
+ * most 3 u (two scalars and a product, or one scalar). Where |p| is below the threshold by more
+ * than both errors, float32 must give 0 exactly: then the bound is 0.
+ */
+static void soft_threshold(struct oracle_number *next, double threshold,
+                           const struct oracle_moment *moment)
+{
+    double error = next->bound + 3 * moment->unit * threshold;
+    double size = fabs(next->value) - threshold;
+    next->value = size > 0 ? copysign(size, next->value) : 0;
+    next->bound = size > 0 ? error : fmax(size + error, 0);
+    if (size > 0)
+        oracle_round(next);
+    else
+        next->rounding = 0;
+}
+
+/* 1 + lr*l2 is within 4 u of itself, the division adds one. */
+static void divide(struct oracle_number *next, double divisor, const struct oracle_moment *moment)
+{
+    next->value /= divisor;
+    if (next->bound == 0)
+        return;
+    next->rounding /= divisor;
+    next->bound = next->bound / divisor + 5 * moment->unit * fabs(next->value) + moment->tiny;
+}
+
+static void prox(const struct oracle_penalty *penalty, double lr,
+                 const struct oracle_moment *moment, struct oracle_tensor *tensor)
+{
+    struct weights w = split(penalty);
+    bool whole = strcmp(penalty->application, "proximal") == 0;
+    for (size_t i = 0; i < tensor->count; i++) {
+        struct oracle_number *next = &tensor->elements[i].next;
+        if (w.l1 > 0)
+            soft_threshold(next, lr * w.l1, moment);
+        if (whole && w.l2 > 0)
+            divide(next, 1 + lr * w.l2, moment);
+    }
+}
+
+static double measure(const struct oracle_penalty *penalty, const float *p, size_t count)
+{
+    struct weights w = split(penalty);
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += w.l1 * fabs((double)p[i]) + w.l2 / 2 * (double)p[i] * (double)p[i];
+    return sum;
+}
+
+static const struct oracle_penalty_rule penalties[] = {
+    {"l2", ORACLE_COUPLED | ORACLE_DECOUPLED | ORACLE_PROXIMAL, couple, decay, prox, measure},
+    {"l1", ORACLE_COUPLED | ORACLE_PROXIMAL, couple, decay, prox, measure},
+    {"elastic_net", ORACLE_COUPLED | ORACLE_DECOUPLED | ORACLE_PROXIMAL, couple, decay, prox,
+     measure},
+};
+
+const struct oracle_penalty_rule *oracle_penalty_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof penalties / sizeof penalties[0]; i++)
+        if (strcmp(penalties[i].name, name) == 0)
+            return &penalties[i];
+    return NULL;
+}
+
+size_t oracle_penalty_list(const struct oracle_policy *policy,
+                           struct oracle_penalty list[ORACLE_PENALTIES + 1])
+{
+    const struct oracle_rule *rule = oracle_rule_find(policy->rule);
+    size_t count = 0;
+    double weight_decay =
+        oracle_has_option(rule, "weight_decay") ? oracle_value(rule, policy, "weight_decay") : 0;
+    if (weight_decay != 0)
+        list[count++] = (struct oracle_penalty){
+            .name = "l2", .application = rule->decay, .convention = "lr", .weight = weight_decay};
+    for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++)
+        list[count++] = policy->penalties[i];
+    return count;
+}

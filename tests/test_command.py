@@ -1,0 +1,159 @@
+"""The command, run as a user runs it.
+
+usage: test_command.py COMMAND host|device
+
+`host` needs no device; `device` compares OpenCL's bytes with the scalar path's, and exits with 77
+(skipped) where no OpenCL device is usable.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+if len(sys.argv) != 3 or sys.argv[2] not in ("host", "device"):
+    sys.exit(__doc__)
+
+from command_case import COMMAND, InFolder, run
+from command_device import OnDevice
+from command_errors import Errors
+from command_steps import Steps
+
+
+class Help(InFolder):
+    def test_texts(self):
+        done = run("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for name in ["devices", "verify", "rules", "step"]:
+            self.assertIn(name, done.stdout)
+            text = run(name, "--help")
+            self.assertEqual((text.returncode, text.stderr), (0, ""))
+            self.assertTrue(text.stdout.startswith("usage: tikhonov %s" % name))
+            self.assertTrue(all(len(line) <= 100 for line in text.stdout.splitlines()))
+            self.assertEqual(run(name, "-h").stdout, text.stdout)
+        text = run("step", "--help").stdout
+        for option in "set penalty no-decay freeze max-norm state verify strict threads".split():
+            self.assertIn("--" + option, text)
+
+    def test_version(self):
+        done = run("--version")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"^tikhonov \d+\.\d+\.\d+\n$")
+
+    def test_usage(self):
+        self.assert_fails([], "usage: tikhonov")
+        self.assert_fails(["stop"], "'stop'", "devices, verify, rules and step")
+        for name in ["devices", "verify", "rules", "step"]:
+            self.assert_fails([name, "--nonsense"], "'--nonsense'", "tikhonov %s --help" % name)
+            self.assert_fails([name, "-x"], "'-x'")
+            self.assert_fails([name, "--json=1" if name != "step" else "--strict=1"], "no value")
+        for name in ["devices", "verify", "rules"]:
+            self.assert_fails([name, "operand"], "'operand'")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_unwritable_output(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([COMMAND, "rules"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("output", done.stderr)
+
+
+class Rules(unittest.TestCase):
+    def test_json(self):
+        done = run("rules", "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        tables = json.loads(done.stdout)
+        self.assertEqual(list(tables), ["rules", "penalties"])
+        rules = {rule["name"]: rule for rule in tables["rules"]}
+        self.assertLessEqual({"sgd", "adam", "adamw"}, set(rules))
+        for rule in rules.values():
+            self.assertEqual(list(rule), ["name", "options", "states", "citation"])
+            for option in rule["options"]:
+                self.assertEqual(list(option), ["name", "default", "range", "doc"])
+        defaults = {o["name"]: o["default"] for o in rules["adamw"]["options"]}
+        due = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 1e-2}
+        self.assertEqual({name: defaults[name] for name in due}, due)
+        self.assertIs(defaults["amsgrad"], False)
+        self.assertEqual(rules["adamw"]["states"], ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"])
+        penalties = {penalty["name"]: penalty for penalty in tables["penalties"]}
+        self.assertEqual(penalties["l2"]["applications"], ["coupled", "decoupled", "proximal"])
+        self.assertEqual(penalties["l1"]["applications"], ["coupled", "proximal"])
+        defaults = {o["name"]: o["default"] for o in penalties["l1"]["options"]}
+        self.assertEqual(defaults["application"], "proximal")
+
+    def test_table(self):
+        tables = json.loads(run("rules", "--json").stdout)
+        done = run("rules")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        words = " ".join(done.stdout.split())
+        for row in tables["rules"] + tables["penalties"]:
+            self.assertIn(row["name"] + "\n", done.stdout)
+            self.assertIn(row["citation"], words)
+            for option in row["options"]:
+                self.assertIn(option["name"], words)
+                self.assertIn(option["doc"], words)
+        self.assertIn("28 a parameter with the default options, 36 with every state", words)
+        self.assertIn("12 a parameter with the default options, 20 with every state", words)
+        self.assertTrue(all(len(line) <= 100 for line in done.stdout.splitlines()))
+
+
+class Devices(InFolder):
+    KEYS = "index platform name driver version type usable chosen host_unified_memory conformance"
+
+    def test_json(self):
+        done = run("devices", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        self.assertEqual(list(found), ["devices", "choice"])
+        for device in found["devices"]:
+            self.assertEqual(list(device), (self.KEYS + " reason").split())
+            self.assertTrue(device["reason"])
+        self.assertEqual([d["chosen"] for d in found["devices"]].count(True), 1)
+        self.assertEqual(found["devices"][-1]["index"], "scalar")
+        self.assertEqual(found["devices"][-1]["conformance"], "exact")
+
+    def test_choice(self):
+        for arguments, env in (["--device", "scalar"], {}), ([], {"TIKHONOV_DEVICE": "scalar"}):
+            found = json.loads(run("devices", "--json", *arguments, env=env).stdout)
+            self.assertTrue(found["devices"][-1]["chosen"])
+            text = run("devices", *arguments, env=env).stdout
+            self.assertIn("(chosen)", text)
+            self.assertEqual(text.splitlines()[-1], found["choice"])
+
+    def test_verify_on_scalar(self):
+        done = run("verify", "--device", "scalar")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("nothing to compare", done.stdout)
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        for strict in (["--strict"], {}), ([], {"TIKHONOV_STRICT": "1"}):
+            done = run("verify", "--device", "scalar", *strict[0], env=strict[1])
+            self.assertEqual(done.returncode, 1)
+        done = run("verify", "--device", "scalar", "--json", "--strict")
+        self.assertEqual(done.returncode, 1)
+        found = json.loads(done.stdout)
+        self.assertEqual((found["ok"], found["words"], found["results"]), (False, 0, []))
+
+    def test_no_such_device(self):
+        for name in ["verify"], self.step_arguments():
+            self.assert_fails([*name, "--device", "no such device"], "no such device")
+
+
+def opencl_is_usable():
+    found = json.loads(run("devices", "--json").stdout)
+    usable = [d for d in found["devices"] if d["usable"] and d["index"] != "scalar"]
+    return any(d["conformance"] in ("exact", "bounded") for d in usable)
+
+
+def main():
+    cases = {"host": [Help, Rules, Devices, Errors, Steps], "device": [OnDevice]}
+    if sys.argv[2] == "device" and not opencl_is_usable():
+        print("skipped: no OpenCL device is usable")
+        sys.exit(77)
+    load = unittest.defaultTestLoader.loadTestsFromTestCase
+    suite = unittest.TestSuite(load(case) for case in cases[sys.argv[2]])
+    sys.exit(not unittest.TextTestRunner().run(suite).wasSuccessful())
+
+
+if __name__ == "__main__":
+    main()

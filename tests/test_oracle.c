@@ -1,0 +1,315 @@
+/*
+ * The library against the double oracle: every rule in its forms with every penalty in its
+ * applications, one step at a time; clip, report and schedules. Arguments: a device ("scalar"), one
+ * case (all: tables, a rule's name, clip, report, schedules), text in the label of a policy (all).
+ */
+#include "judge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { COUNT = 1100, SEED = 20261122 };
+
+static const struct tik_schedule schedule = {
+    .kind = TIK_SCHEDULE_COSINE,
+    .warmup_steps = 2,
+    .warmup_start = 0.25,
+    .step_size = 1,
+    .gamma = 0.1,
+    .total_steps = 20,
+    .final = 0.05,
+};
+
+static void set_option(struct oracle_policy *policy, const char *name, double value)
+{
+    size_t i = 0;
+    while (i < ORACLE_OPTIONS && policy->options[i].name)
+        i++;
+    ck_assert_uint_lt(i, ORACLE_OPTIONS);
+    policy->options[i] = (struct oracle_option){name, value};
+}
+
+static struct oracle_policy make_policy(const struct oracle_rule *rule,
+                                        const struct oracle_form *form,
+                                        const struct judge_form *penalty)
+{
+    struct oracle_policy policy = {.rule = rule->name};
+    memcpy(policy.options, form->options, sizeof policy.options);
+    memcpy(policy.penalties, penalty->penalties, sizeof policy.penalties);
+    if (penalty->weight_decay >= 0 && oracle_has_option(rule, "weight_decay"))
+        set_option(&policy, "weight_decay", penalty->weight_decay);
+    return policy;
+}
+
+/* From zero states on, then from states of the fixture; bias corrections large, small and none. */
+static void judge_policy_steps(const struct oracle_policy *policy, const char *label, bool plain,
+                               struct judge_tally *tally)
+{
+    static const uint64_t steps[] = {1, 2, 3, 7, 8, 1000};
+    struct judge_run run = {
+        .label = label,
+        .schedule = plain ? NULL : &schedule,
+        .report = !plain,
+        .parts = {{.policy = *policy, .count = COUNT}},
+        .part_count = 1,
+        .tally = tally,
+    };
+    judge_run_create(&run);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        bool continues = i > 0 && steps[i] == steps[i - 1] + 1;
+        if (continues)
+            judge_run_gradients(&run, SEED + steps[i]);
+        else
+            judge_run_fill(&run, SEED + steps[i], steps[i] == 1);
+        judge_run_step(&run, steps[i]);
+    }
+    judge_run_destroy(&run);
+}
+
+/*
+ * Every form of the rule with every penalty on the scalar path. On a device, where each policy is
+ * a program to build, every penalty with the first form and every form with two penalties: that
+ * the device gives the scalar path's bits for all of them is another suite's work.
+ */
+START_TEST(test_rule_steps)
+{
+    const struct oracle_rule *rule = oracle_rule_find(tik_rule_at((size_t)_i)->name);
+    ck_assert_msg(rule != NULL, "rule %s has no oracle", tik_rule_at((size_t)_i)->name);
+    struct judge_tally tally = {.subject = rule->name};
+    const struct judge_form *forms;
+    size_t form_count = judge_forms(&forms);
+    for (size_t i = 0; rule->forms[i].name; i++)
+        for (size_t j = 0; j < form_count; j++) {
+            if (i > 0 && j > 1 && !judge_on_scalar())
+                continue;
+            struct oracle_policy policy = make_policy(rule, &rule->forms[i], &forms[j]);
+            char label[160];
+            snprintf(label, sizeof label, "%s, %s", rule->forms[i].name, forms[j].label);
+            if (judge_wanted(label) && tally.failures == 0)
+                judge_policy_steps(&policy, label, j == 0, &tally);
+        }
+    judge_finish(&tally);
+}
+END_TEST
+
+/* Clipped steps of three groups; the last one has a tensor that is idle but for one step. */
+static void judge_clip(double size, double ratio, struct judge_tally *tally)
+{
+    const struct oracle_policy plain = {.rule = "sgd", .options = {{"lr", 0.37}}};
+    const struct oracle_policy decayed = {.rule = "adamw",
+                                          .options = {{"lr", 0.37}, {"eps", 1e-3}}};
+    char label[64];
+    snprintf(label, sizeof label, "gradients %g, max_norm %g of the norm", size, ratio);
+    /* The norm of n uniform numbers in [-size, size] is near size sqrt(n / 3). */
+    double norm = size * sqrt((1300 + 7 + 20) / 3.0);
+    struct judge_run run = {
+        .label = label,
+        .max_norm = norm > 0 ? ratio * norm : ratio,
+        .report = true,
+        .parts = {{.policy = plain, .count = 1300},
+                  {.policy = decayed, .count = 7},
+                  {.policy = decayed, .count = 20, .joins = true},
+                  {.policy = plain, .count = 11, .idle = true}},
+        .part_count = 4,
+        .tally = tally,
+    };
+    judge_run_create(&run);
+    for (uint64_t t = 1; t <= 3; t++) {
+        run.parts[3].idle = t != 2;
+        judge_run_fill(&run, SEED + t, t == 1);
+        judge_run_uniform(&run, SEED + 10 * t, size);
+        judge_run_step(&run, t);
+    }
+    judge_run_destroy(&run);
+}
+
+START_TEST(test_clip)
+{
+    static const double sizes[] = {1, 1e-7, 1e8}, ratios[] = {0.03, 0.9, 1.3, 40};
+    struct judge_tally tally = {.subject = "clip"};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (size_t j = 0; j < sizeof ratios / sizeof ratios[0]; j++)
+            judge_clip(sizes[i], ratios[j], &tally);
+    judge_clip(0, 1, &tally);      /* no gradient at all: nothing to divide by */
+    judge_clip(0, 1e-8, &tally);   /* and max_norm below eps */
+    judge_clip(1e30, 0.5, &tally); /* finite, but the norm is not: the factor is 0 */
+    judge_finish(&tally);
+}
+END_TEST
+
+/*
+ * Parameters of one size in tensors of several blocks and of none, and one that is idle: what the
+ * rules' own fixtures, where the largest parameter hides the others, cannot show of the sums.
+ */
+START_TEST(test_report)
+{
+    struct judge_tally tally = {.subject = "report"};
+    const struct judge_form *forms;
+    size_t form_count = judge_forms(&forms);
+    for (size_t i = 0; i < form_count; i++) {
+        if (i % 4 != 0 && !judge_on_scalar())
+            continue;
+        const struct oracle_rule *rule = oracle_rule_find(tik_rule_at(0)->name);
+        struct oracle_policy policy = make_policy(rule, &rule->forms[0], &forms[i]);
+        struct judge_run run = {
+            .label = forms[i].label,
+            .schedule = &schedule,
+            .report = true,
+            .parts = {{.policy = policy, .count = 2500},
+                      {.policy = policy, .count = 0, .joins = true},
+                      {.policy = policy, .count = 1024, .joins = true},
+                      {.policy = policy, .count = 30, .joins = true, .idle = true}},
+            .part_count = 4,
+            .tally = &tally,
+        };
+        judge_run_create(&run);
+        judge_run_fill(&run, SEED, true);
+        judge_run_level(&run, SEED + i);
+        judge_run_uniform(&run, SEED, 0.1);
+        judge_run_step(&run, 1);
+        judge_run_destroy(&run);
+    }
+    judge_finish(&tally);
+}
+END_TEST
+
+/* What a missing oracle, option, default or state would hide. */
+START_TEST(test_rule_tables)
+{
+    const struct tik_rule_info *info = tik_rule_at((size_t)_i);
+    const struct oracle_rule *rule = oracle_rule_find(info->name);
+    ck_assert_msg(rule != NULL, "rule %s has no oracle", info->name);
+    ck_assert_msg(rule->forms[0].name != NULL, "the oracle of %s has no form", info->name);
+    for (size_t i = 0; i < info->option_count; i++) {
+        const struct tik_option *option = &info->options[i];
+        ck_assert_msg(oracle_has_option(rule, option->name), "the oracle of %s knows no option %s",
+                      info->name, option->name);
+        double value =
+            oracle_value(rule, &(struct oracle_policy){.rule = info->name}, option->name);
+        ck_assert_msg(option->value == value, "%s: %s is %.17g, should be %.17g", info->name,
+                      option->name, option->value, value);
+    }
+    size_t options = 0, states = 0;
+    while (rule->options[options].name)
+        options++;
+    while (states < ORACLE_STATES && rule->states[states].name)
+        states++;
+    ck_assert_msg(options == info->option_count, "%s has %zu options, should have %zu", info->name,
+                  info->option_count, options);
+    ck_assert_msg(states == info->state_count, "%s has %zu states, should have %zu", info->name,
+                  info->state_count, states);
+    for (size_t i = 0; i < states; i++)
+        ck_assert_str_eq(info->states[i], rule->states[i].name);
+}
+END_TEST
+
+START_TEST(test_penalty_tables)
+{
+    size_t count = 0;
+    for (; tik_penalty_at(count); count++) {
+        const struct tik_penalty_info *info = tik_penalty_at(count);
+        const struct oracle_penalty_rule *rule = oracle_penalty_find(info->name);
+        ck_assert_msg(rule != NULL, "penalty %s has no oracle", info->name);
+        ck_assert_msg(rule->applications == info->applications,
+                      "%s allows the applications 0x%x, should allow 0x%x", info->name,
+                      info->applications, rule->applications);
+    }
+    ck_assert_msg(count > 0, "there is no penalty");
+}
+END_TEST
+
+static void judge_schedule(const char *label, const struct tik_schedule *one,
+                           struct judge_tally *tally)
+{
+    judge_ok(tik_schedule_check(one));
+    for (uint64_t t = 1; t <= 64; t++)
+        judge_value(tally, label, t, tik_schedule_at(one, t), oracle_schedule(one, t), 1e-13);
+}
+
+START_TEST(test_schedules)
+{
+    struct judge_tally tally = {.subject = "schedules", .conformance = TIK_EXACT};
+    for (uint64_t warmup = 0; warmup <= 9; warmup += 3) {
+        struct tik_schedule one;
+        tik_schedule_defaults(&one);
+        one.warmup_steps = warmup;
+        one.warmup_start = warmup == 9 ? 0.2 : 0;
+        judge_schedule("constant", &one, &tally);
+        one.kind = TIK_SCHEDULE_STEP;
+        one.step_size = 7;
+        one.gamma = 0.6;
+        judge_schedule("step", &one, &tally);
+        one.kind = TIK_SCHEDULE_COSINE;
+        one.total_steps = 40;
+        judge_schedule("cosine to 0", &one, &tally);
+        one.final = 0.1;
+        judge_schedule("cosine to 0.1", &one, &tally);
+    }
+    judge_finish(&tally);
+}
+END_TEST
+
+/* The closed forms themselves, at points known without them. */
+START_TEST(test_schedule_points)
+{
+    struct tik_schedule one;
+    tik_schedule_defaults(&one);
+    ck_assert_double_eq(tik_schedule_at(&one, 1), 1);
+    one.warmup_steps = 4;
+    ck_assert_double_eq(tik_schedule_at(&one, 1), 0.25);
+    ck_assert_double_eq(tik_schedule_at(&one, 4), 1);
+    ck_assert_double_eq(tik_schedule_at(&one, 5), 1);
+    one.kind = TIK_SCHEDULE_COSINE;
+    one.total_steps = 104;
+    ck_assert_double_eq_tol(tik_schedule_at(&one, 5), 1, 1e-15);
+    ck_assert_double_eq_tol(tik_schedule_at(&one, 55), 0.5, 1e-15);
+    ck_assert_double_eq_tol(tik_schedule_at(&one, 105), 0, 1e-15);
+    one.kind = TIK_SCHEDULE_STEP;
+    one.step_size = 10;
+    one.gamma = 0.5;
+    ck_assert_double_eq(tik_schedule_at(&one, 14), 1);
+    ck_assert_double_eq(tik_schedule_at(&one, 15), 0.5);
+    ck_assert_double_eq(tik_schedule_at(&one, 25), 0.25);
+}
+END_TEST
+
+static int rule_count(void)
+{
+    int count = 0;
+    while (tik_rule_at((size_t)count))
+        count++;
+    return count;
+}
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("oracle");
+    TCase *tables = tcase_create("tables");
+    tcase_add_loop_test(tables, test_rule_tables, 0, rule_count());
+    tcase_add_test(tables, test_penalty_tables);
+    suite_add_tcase(suite, tables);
+    for (int i = 0; i < rule_count(); i++) {
+        TCase *steps = tcase_create(tik_rule_at((size_t)i)->name);
+        tcase_set_timeout(steps, 600);
+        tcase_add_loop_test(steps, test_rule_steps, i, i + 1);
+        suite_add_tcase(suite, steps);
+    }
+    TCase *clip = tcase_create("clip");
+    tcase_add_test(clip, test_clip);
+    suite_add_tcase(suite, clip);
+    TCase *report = tcase_create("report");
+    tcase_set_timeout(report, 600);
+    tcase_add_test(report, test_report);
+    suite_add_tcase(suite, report);
+    TCase *schedules = tcase_create("schedules");
+    tcase_add_test(schedules, test_schedules);
+    tcase_add_test(schedules, test_schedule_points);
+    suite_add_tcase(suite, schedules);
+    return suite;
+}
+
+int main(int argc, char **argv)
+{
+    return judge_main(argc, argv, make_suite);
+}
