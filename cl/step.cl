@@ -8,7 +8,9 @@
  *     COUPLED_k   coupled_none, coupled_l1, ...             penalty.cl, slot k
  *     RULE        sgd, adam, ...                            a rule's file, with SCALARS and STATES
  *     SUBTRACT    subtract_step, subtract_decay_and_step    decoupled decay
+ *                 replace                                   a rule that computes p itself
  *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, slot k
+ *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
  * What a policy does not use is not in its kernel. The numbers of the step are arguments, never
@@ -49,6 +51,16 @@ float subtract_decay_and_step(const float p, const float step, const float decay
     return p - (decay * p + step);
 }
 
+/* FTRL has no step from p: its result is the new p. */
+float replace(const float p, const float next, const float decay)
+{
+    return next;
+}
+
+void after_none(const float p, float *s, const struct SCALARS rule)
+{
+}
+
 /* One element: design.md, "The step", 2 to 6. Updates the states s, returns the new p. */
 float step_element(float p, float g, float *s, __global const float *factor,
                    const struct step_scalars step, const struct SCALARS rule)
@@ -66,6 +78,7 @@ float step_element(float p, float g, float *s, __global const float *factor,
     p = PROXIMAL_2(p, step.penalty[2]);
     p = PROXIMAL_3(p, step.penalty[3]);
     p = PROXIMAL_4(p, step.penalty[4]);
+    AFTER(p, s, rule);
     return p;
 }
 

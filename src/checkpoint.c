@@ -3,12 +3,14 @@
 #include <tikhonov/rule.h>
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "safetensors.h"
+#include "table.h"
 
 #define FORMAT_NAME    "tikhonov.state"
 #define FORMAT_VERSION "1"
@@ -65,7 +67,18 @@ static enum tik_status save_group(const struct tik_optimizer *optimizer, size_t 
         return status;
     char digits[32];
     snprintf(digits, sizeof digits, "%llu", (unsigned long long)steps);
-    return save_group_value(state, group, "step", digits);
+    status = save_group_value(state, group, "step", digits);
+    const char *name;
+    for (size_t i = 0;
+         status == TIK_OK && (name = tik_optimizer_carried_name(optimizer, group, i)) != NULL;
+         i++) {
+        double value = 0;
+        status = tik_optimizer_carried(optimizer, group, name, &value);
+        tik_number_print(value, digits, sizeof digits);
+        if (status == TIK_OK)
+            status = save_group_value(state, group, name, digits);
+    }
+    return status;
 }
 
 static enum tik_status save_tensor(struct tik_optimizer *optimizer, size_t index,
@@ -138,6 +151,23 @@ static enum tik_status check_format(const struct tik_tensors *state)
     return TIK_OK;
 }
 
+static enum tik_status check_carried(const struct tik_optimizer *optimizer, size_t group,
+                                     const struct tik_tensors *state)
+{
+    const char *name;
+    for (size_t i = 0; (name = tik_optimizer_carried_name(optimizer, group, i)) != NULL; i++) {
+        const char *text = group_value(state, group, name);
+        double value;
+        if (text == NULL || !tik_number_parse(text, &value) || !isfinite(value))
+            return tik_error_set(TIK_ERROR_FORMAT,
+                                 "the state's metadata '%s' of group %zu is %s%s%s; a finite "
+                                 "number is due",
+                                 name, group, text != NULL ? "'" : "",
+                                 text != NULL ? text : "missing", text != NULL ? "'" : "");
+    }
+    return TIK_OK;
+}
+
 static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t group,
                                    const struct tik_tensors *state)
 {
@@ -160,7 +190,7 @@ static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t
                              "of steps is due",
                              group, text != NULL ? "'" : "", text != NULL ? text : "missing",
                              text != NULL ? "'" : "");
-    return TIK_OK;
+    return check_carried(optimizer, group, state);
 }
 
 /* Values of a group that the optimizer has not would be lost without a word. */
@@ -280,6 +310,14 @@ static enum tik_status copy_in(struct tik_optimizer *optimizer, const struct tik
         uint64_t steps = 0;
         if (parse_steps(group_value(state, i, "step"), &steps))
             status = tik_optimizer_set_steps(optimizer, i, steps);
+        const char *name;
+        for (size_t k = 0;
+             status == TIK_OK && (name = tik_optimizer_carried_name(optimizer, i, k)) != NULL;
+             k++) {
+            double value;
+            if (tik_number_parse(group_value(state, i, name), &value))
+                status = tik_optimizer_set_carried(optimizer, i, name, value);
+        }
     }
     return status;
 }

@@ -2,6 +2,7 @@
 #include "optimizer.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,7 @@ enum tik_status tik_optimizer_add_group(struct tik_optimizer *optimizer,
     *made = (struct tik_group){.policy = *policy};
     tik_schedule_defaults(&made->schedule);
     tik_plan_make(policy, optimizer->store.clip, optimizer->store.report, &made->plan);
+    memcpy(made->carried, policy->rule->carried_initial, sizeof made->carried);
     if (group != NULL)
         *group = optimizer->group_count;
     optimizer->group_count++;
@@ -194,9 +196,14 @@ enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t
     status = check_shape(optimizer, tensor, &count);
     if (status == TIK_OK)
         status = check_memory(optimizer, tensor, count);
+    float initial[TIK_MAX_STATES] = {0};
+    const struct tik_policy *policy = &optimizer->groups[group].policy;
+    if (policy->rule->initial != NULL)
+        policy->rule->initial(policy->option, initial);
     if (status == TIK_OK)
         status = tik_store_add(&optimizer->store, group,
-                               optimizer->groups[group].plan.variant->state_count, tensor, &number);
+                               optimizer->groups[group].plan.variant->state_count, initial, tensor,
+                               &number);
     if (status != TIK_OK)
         return status;
     optimizer->groups[group].active++;
@@ -406,6 +413,57 @@ enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t 
     if (status == TIK_OK)
         optimizer->groups[group].steps = steps;
     return status;
+}
+
+/* The place of a carried scalar; NULL, and the error set, when there is none of that name. */
+static double *find_carried(const struct tik_optimizer *optimizer, size_t group, const char *name)
+{
+    struct tik_group *found = &optimizer->groups[group];
+    const struct tik_rule_row *rule = found->policy.rule;
+    for (size_t i = 0; i < rule->carried_count; i++)
+        if (name != NULL && strcmp(rule->carried[i], name) == 0)
+            return &found->carried[i];
+    tik_error_set(TIK_ERROR_ARGUMENT, "rule %s carries no scalar '%s'", rule->info.name,
+                  name != NULL ? name : "(NULL)");
+    return NULL;
+}
+
+const char *tik_optimizer_carried_name(const struct tik_optimizer *optimizer, size_t group,
+                                       size_t index)
+{
+    if (group >= optimizer->group_count)
+        return NULL;
+    const struct tik_rule_row *rule = optimizer->groups[group].policy.rule;
+    return index < rule->carried_count ? rule->carried[index] : NULL;
+}
+
+enum tik_status tik_optimizer_carried(const struct tik_optimizer *optimizer, size_t group,
+                                      const char *name, double *value)
+{
+    const enum tik_status status = check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    const double *carried = find_carried(optimizer, group, name);
+    if (carried == NULL)
+        return TIK_ERROR_ARGUMENT;
+    *value = *carried;
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_set_carried(struct tik_optimizer *optimizer, size_t group,
+                                          const char *name, double value)
+{
+    const enum tik_status status = check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    double *carried = find_carried(optimizer, group, name);
+    if (carried == NULL)
+        return TIK_ERROR_ARGUMENT;
+    if (!isfinite(value))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is %g; allowed is any finite number", name,
+                             value);
+    *carried = value;
+    return TIK_OK;
 }
 
 void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optimizer_stats *stats)

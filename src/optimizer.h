@@ -12,11 +12,13 @@ struct tik_group {
     struct tik_plan plan;
     struct tik_schedule schedule;
     struct tik_program *program;
-    struct tik_plan compiled;      /* of the program */
-    uint64_t steps;                /* applied: t of the last step */
-    size_t active;                 /* tensors that take part */
-    struct tik_plan_values values; /* of the last step */
-    bool stepped;                  /* there was one in this process */
+    struct tik_plan compiled;        /* of the program */
+    uint64_t steps;                  /* applied: t of the last step */
+    double carried[TIK_MAX_CARRIED]; /* the rule's own scalars, after the last step */
+    double coming[TIK_MAX_CARRIED];  /* what the coming step makes of them */
+    size_t active;                   /* tensors that take part */
+    struct tik_plan_values values;   /* of the last step */
+    bool stepped;                    /* there was one in this process */
     bool warned;
 };
 

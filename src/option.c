@@ -52,8 +52,7 @@ enum tik_status tik_option_check(const struct tik_option *option, const char *ow
                          value, option->range);
 }
 
-/* strtod in the C locale's spelling, whatever the program's locale is. */
-static bool parse_number(const char *text, double *value)
+bool tik_number_parse(const char *text, double *value)
 {
     char local[64];
     const size_t length = strlen(text);
@@ -67,6 +66,14 @@ static bool parse_number(const char *text, double *value)
     char *end;
     *value = strtod(local, &end);
     return *end == '\0';
+}
+
+void tik_number_print(double value, char *text, size_t size)
+{
+    snprintf(text, size, "%.17g", value);
+    char *point = strchr(text, localeconv()->decimal_point[0]);
+    if (point != NULL)
+        *point = '.';
 }
 
 static bool parse_flag(const char *text, double *value)
@@ -97,7 +104,7 @@ enum tik_status tik_option_parse(const struct tik_option *option, const char *ow
     switch (option->type) {
     case TIK_OPTION_REAL:
     case TIK_OPTION_INTEGER:
-        parsed = parse_number(text, value);
+        parsed = tik_number_parse(text, value);
         break;
     case TIK_OPTION_FLAG:
         parsed = parse_flag(text, value);

@@ -40,9 +40,13 @@ void tik_plan_make(const struct tik_policy *policy, bool clipped, bool report,
 /* The same stages, so that one program serves both. */
 bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b);
 
-/* The numbers of step t >= 1 at lr * multiplier. */
+/*
+ * The numbers of step t >= 1 at lr * multiplier. `carried`: the rule's own of the step before,
+ * which become those of this step.
+ */
 void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *policy,
-                     double multiplier, uint64_t step, struct tik_plan_values *values);
+                     double multiplier, uint64_t step, double *carried,
+                     struct tik_plan_values *values);
 
 /* Room for tik_plan_defines. */
 #define TIK_PLAN_TEXT 2048

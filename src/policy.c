@@ -217,5 +217,9 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
 {
     if (policy == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "policy is NULL");
+    if (policy->rule->own_penalties != NULL && policy->penalty_count > 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %s with rule %s: %s",
+                             policy->penalty[0].row->info.name, policy->rule->info.name,
+                             policy->rule->own_penalties);
     return policy->rule->check != NULL ? policy->rule->check(policy->option) : TIK_OK;
 }

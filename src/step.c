@@ -5,6 +5,7 @@
 #include "optimizer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 #include "program.h"
@@ -78,8 +79,9 @@ static void compute_values(struct tik_optimizer *optimizer)
     for (size_t g = 0; g < optimizer->group_count; g++) {
         struct tik_group *group = &optimizer->groups[g];
         const uint64_t step = group->steps + 1;
+        memcpy(group->coming, group->carried, sizeof group->coming);
         tik_plan_values(&group->plan, &group->policy, tik_schedule_at(&group->schedule, step), step,
-                        &group->values);
+                        group->coming, &group->values);
     }
     tik_numeric_leave(&saved);
     for (size_t g = 0; g < optimizer->group_count; g++)
@@ -136,7 +138,10 @@ static void count_step(struct tik_optimizer *optimizer)
 {
     for (size_t g = 0; g < optimizer->group_count; g++) {
         struct tik_group *group = &optimizer->groups[g];
-        group->steps += group->active > 0;
+        if (group->active > 0) {
+            group->steps++;
+            memcpy(group->carried, group->coming, sizeof group->carried);
+        }
         group->stepped = true;
     }
     optimizer->stats.steps++;

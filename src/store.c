@@ -116,14 +116,22 @@ static enum tik_status reserve_name(struct tik_store *store)
 
 /* ---- staging: arrays of an arena that is not yet, or not any more, on the backend ---- */
 
-static enum tik_status stage_room(struct tik_piece *piece, size_t elements)
+static enum tik_status stage_room(struct tik_piece *piece, size_t elements, const float *initial)
 {
+    for (size_t k = 0; k < piece->state_count; k++)
+        if (initial[k] != 0 && piece->staged[2 + k] == NULL && piece->staged_capacity > 0) {
+            const size_t bytes = piece->staged_capacity * sizeof(float);
+            piece->staged[2 + k] = calloc(1, bytes);
+            if (piece->staged[2 + k] == NULL)
+                return tik_error_memory("the arena of a group", bytes);
+        }
     if (elements <= piece->staged_capacity)
         return TIK_OK;
     size_t capacity = piece->staged_capacity == 0 ? 1024 : 2 * piece->staged_capacity;
     capacity = capacity < elements ? elements : capacity;
     for (size_t k = 0; k < 2 + piece->state_count; k++) {
-        if (k > 0 && piece->staged[k] == NULL)
+        const bool wanted = k == 0 || (k > 1 && initial[k - 2] != 0);
+        if (piece->staged[k] == NULL && !wanted)
             continue;
         float *grown = realloc(piece->staged[k], capacity * sizeof *grown);
         if (grown == NULL)
@@ -195,7 +203,8 @@ static enum tik_status new_piece(struct tik_store *store, size_t group, size_t s
 }
 
 static enum tik_status place_in_arena(struct tik_store *store, size_t group, size_t state_count,
-                                      const struct tik_tensor *tensor, struct tik_entry *entry)
+                                      const float *initial, const struct tik_tensor *tensor,
+                                      struct tik_entry *entry)
 {
     entry->piece = find_arena(store, group);
     enum tik_status status = TIK_OK;
@@ -209,12 +218,15 @@ static enum tik_status place_in_arena(struct tik_store *store, size_t group, siz
         status = unstage(store, piece);
     const size_t end = piece->elements + round_up(entry->count);
     if (status == TIK_OK)
-        status = stage_room(piece, end);
+        status = stage_room(piece, end, initial);
     if (status != TIK_OK)
         return status;
     entry->first = piece->elements;
     if (tensor->param != NULL && entry->count > 0)
         memcpy(piece->staged[0] + entry->first, tensor->param, entry->count * sizeof(float));
+    for (size_t k = 0; k < piece->state_count; k++)
+        for (size_t i = 0; initial[k] != 0 && i < entry->count; i++)
+            piece->staged[2 + k][entry->first + i] = initial[k];
     piece->elements = end;
     return TIK_OK;
 }
@@ -229,9 +241,29 @@ static enum tik_status create_states(struct tik_store *store, struct tik_piece *
     return status;
 }
 
+/* States that do not start at 0, in a piece of its own. */
+static enum tik_status fill_states(struct tik_store *store, struct tik_piece *piece,
+                                   const float *initial)
+{
+    float *values = malloc(piece->elements * sizeof *values + 1);
+    if (values == NULL)
+        return tik_error_memory("initial states", piece->elements * sizeof *values);
+    enum tik_status status = TIK_OK;
+    for (size_t k = 0; k < piece->state_count && status == TIK_OK; k++) {
+        if (initial[k] == 0 || piece->elements == 0)
+            continue;
+        for (size_t i = 0; i < piece->elements; i++)
+            values[i] = initial[k];
+        status = tik_piece_write(store, piece, 2 + k, 0, piece->elements, values);
+    }
+    free(values);
+    return status;
+}
+
 /* A piece of its own, on the caller's memory. */
 static enum tik_status place_alone(struct tik_store *store, size_t group, size_t state_count,
-                                   const struct tik_tensor *tensor, struct tik_entry *entry)
+                                   const float *initial, const struct tik_tensor *tensor,
+                                   struct tik_entry *entry)
 {
     const struct tik_backend_ops *ops = store->backend->ops;
     enum tik_status status = new_piece(store, group, state_count, tensor->memory);
@@ -259,6 +291,8 @@ static enum tik_status place_alone(struct tik_store *store, size_t group, size_t
     }
     if (status == TIK_OK)
         status = create_states(store, piece);
+    if (status == TIK_OK)
+        status = fill_states(store, piece, initial);
     if (status != TIK_OK) {
         release_arrays(store, piece);
         store->piece_count--;
@@ -267,7 +301,7 @@ static enum tik_status place_alone(struct tik_store *store, size_t group, size_t
 }
 
 enum tik_status tik_store_add(struct tik_store *store, size_t group, size_t state_count,
-                              const struct tik_tensor *tensor, size_t *index)
+                              const float *initial, const struct tik_tensor *tensor, size_t *index)
 {
     struct tik_entry entry = {.group = group, .rank = tensor->rank, .count = 1, .active = true};
     for (size_t d = 0; d < tensor->rank; d++) {
@@ -290,8 +324,8 @@ enum tik_status tik_store_add(struct tik_store *store, size_t group, size_t stat
     strcpy(entry.name, tensor->name);
 
     status = tensor->memory == TIK_MEMORY_LIBRARY
-                 ? place_in_arena(store, group, state_count, tensor, &entry)
-                 : place_alone(store, group, state_count, tensor, &entry);
+                 ? place_in_arena(store, group, state_count, initial, tensor, &entry)
+                 : place_alone(store, group, state_count, initial, tensor, &entry);
     if (status != TIK_OK) {
         free(entry.name);
         return status;

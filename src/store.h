@@ -62,9 +62,9 @@ struct tik_store {
 void tik_store_init(struct tik_store *store, struct tik_backend *backend, bool clip, bool report);
 void tik_store_finish(struct tik_store *store);
 
-/* Registers a checked tensor; on an error nothing changed. */
+/* Registers a checked tensor whose states start at `initial`; on an error nothing changed. */
 enum tik_status tik_store_add(struct tik_store *store, size_t group, size_t state_count,
-                              const struct tik_tensor *tensor, size_t *index);
+                              const float *initial, const struct tik_tensor *tensor, size_t *index);
 
 /* The number of the tensor of that name; tensor_count when there is none. */
 size_t tik_store_find(const struct tik_store *store, const char *name);

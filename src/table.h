@@ -11,25 +11,43 @@
 #define TIK_RULE_SCALARS 16
 #define TIK_MAX_OPTIONS  16
 
-/* One form of a rule, as its options choose it: the stage that computes it, the states it keeps. */
+/* One form of a rule, as its options choose it: the stages that compute it, the states it keeps. */
 struct tik_variant {
     const char *stage;   /* function in cl/STEM.cl */
     tik_rule_twin *twin; /* the same in src/scalar/STEM.c */
     const char *const *states;
     size_t state_count;
+    const char *after; /* function that comes after the proximal stages; NULL: none */
+    tik_after_twin *after_twin;
 };
+
+/* Float64 scalars that a rule may carry from step to step. */
+#define TIK_MAX_CARRIED 2
 
 struct tik_rule_row {
     struct tik_rule_info info;
-    const char *stem;           /* cl/STEM.cl, src/scalar/STEM.c, struct STEM_scalars */
-    size_t scalars_size;        /* of struct STEM_scalars */
-    enum tik_application decay; /* how the option weight_decay is applied */
+    const char *stem;    /* cl/STEM.cl, src/scalar/STEM.c, struct STEM_scalars */
+    size_t scalars_size; /* of struct STEM_scalars */
+    enum tik_application
+        decay;                 /* how weight_decay is applied, unless decoupled_weight_decay says */
+    bool replaces;             /* the stage returns the new p, not what is taken from it */
+    const char *own_penalties; /* not NULL: no others go with the rule, and this says why */
+    const char *const *carried; /* names, NULL-terminated; NULL: none */
+    size_t carried_count;
+    double carried_initial[TIK_MAX_CARRIED];
     /* Which form these options ask for. */
     const struct tik_variant *(*choose)(const double *options);
     /* What the ranges cannot say: options that must fit each other. NULL: nothing. */
     enum tik_status (*check)(const double *options);
-    /* The scalars of step t (from 1) at learning rate lr, in double, rounded once into *out. */
-    void (*scalars)(const double *options, double lr, uint64_t step, void *out);
+    /* Where the states start, by slot. NULL: at 0. */
+    void (*initial)(const double *options, float *values);
+    /*
+     * The scalars of step t (from 1) at learning rate lr, in double, rounded once into *out;
+     * advances the carried scalars.
+     */
+    void (*scalars)(const double *options, double lr, uint64_t step, double *carried, void *out);
+    /* The lr that decoupled and proximal penalties answer to. NULL: lr itself. */
+    double (*effective_lr)(const double *options, double lr, uint64_t step);
 };
 
 /* Option values of penalties share these indices; a row lists those it has, in this order. */
@@ -58,6 +76,10 @@ const struct tik_penalty_row *tik_penalty_row_find(const char *name);
 
 /* The index of an option; count when there is none of that name. */
 size_t tik_option_find(const struct tik_option *options, size_t count, const char *name);
+
+/* Numbers as text in the C locale's spelling, whatever the program's locale is; %.17g. */
+bool tik_number_parse(const char *text, double *value);
+void tik_number_print(double value, char *text, size_t size);
 
 /* Checks a value against the option's type and range. `owner`: "rule sgd", for the message. */
 enum tik_status tik_option_check(const struct tik_option *option, const char *owner, double value);

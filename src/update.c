@@ -83,6 +83,24 @@ const char *tik_update_state_name(const struct tik_update *update, size_t slot)
     return slot < variant->state_count ? variant->states[slot] : NULL;
 }
 
+float tik_update_state_initial(const struct tik_update *update, size_t slot)
+{
+    float initial[TIK_MAX_STATES] = {0};
+    if (update->policy.rule->initial != NULL)
+        update->policy.rule->initial(update->policy.option, initial);
+    return slot < TIK_MAX_STATES ? initial[slot] : 0.0f;
+}
+
+size_t tik_update_carried(const struct tik_update *update)
+{
+    return update->policy.rule->carried_count;
+}
+
+double tik_update_carried_initial(const struct tik_update *update, size_t index)
+{
+    return index < tik_update_carried(update) ? update->policy.rule->carried_initial[index] : 0;
+}
+
 enum tik_conformance tik_update_conformance(const struct tik_update *update)
 {
     return update->backend->ops->program_conformance(update->program);
@@ -108,19 +126,35 @@ enum tik_status tik_update_set(struct tik_update *update, const char *option, do
     return TIK_OK;
 }
 
+/* The numbers of the step; `coming` is what becomes of the carried scalars when it is taken. */
 static enum tik_status compute_values(const struct tik_update *update, uint64_t step,
-                                      double multiplier, struct tik_plan_values *values)
+                                      double multiplier, const double *carried, double *coming,
+                                      struct tik_plan_values *values)
 {
+    const size_t count = tik_update_carried(update);
     if (step == 0)
         return tik_error_set(TIK_ERROR_ARGUMENT, "step is 0; steps count from 1");
     if (!(multiplier >= 0))
         return tik_error_set(TIK_ERROR_ARGUMENT, "lr_multiplier is %g; allowed is [0, inf)",
                              multiplier);
+    if (count > 0 && carried == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "carried is NULL, and rule %s carries %zu scalars from step to step",
+                             update->policy.rule->info.name, count);
+    for (size_t i = 0; i < count; i++)
+        coming[i] = carried[i];
     fenv_t saved;
     tik_numeric_enter(&saved);
-    tik_plan_values(&update->plan, &update->policy, multiplier, step, values);
+    tik_plan_values(&update->plan, &update->policy, multiplier == 0 ? 1 : multiplier, step, coming,
+                    values);
     tik_numeric_leave(&saved);
     return TIK_OK;
+}
+
+static void advance(const struct tik_update *update, double *carried, const double *coming)
+{
+    for (size_t i = 0; i < tik_update_carried(update); i++)
+        carried[i] = coming[i];
 }
 
 static enum tik_status borrow(struct tik_backend *backend, const char *name, size_t slot,
@@ -179,8 +213,9 @@ enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command
         return tik_error_set(TIK_ERROR_ARGUMENT, "wait_count is %u, and waits is %s", wait_count,
                              waits == NULL ? "NULL" : "not NULL");
     struct tik_plan_values values;
-    const double multiplier = args->lr_multiplier == 0 ? 1 : args->lr_multiplier;
-    enum tik_status status = compute_values(update, args->step, multiplier, &values);
+    double coming[TIK_MAX_CARRIED];
+    enum tik_status status =
+        compute_values(update, args->step, args->lr_multiplier, args->carried, coming, &values);
     if (status != TIK_OK)
         return status;
 
@@ -197,6 +232,8 @@ enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command
     if (status == TIK_OK)
         status = tik_opencl_enqueue(update->backend, &apply, queue, wait_count, waits, event);
     release_all(update->backend, &apply);
+    if (status == TIK_OK)
+        advance(update, args->carried, coming);
     return status;
 }
 
@@ -244,9 +281,12 @@ enum tik_status tik_update_host(struct tik_update *update, const struct tik_upda
                                                  "factor of a clipped "
                                                  "update is NULL");
     struct tik_plan_values values;
-    const double multiplier = args->lr_multiplier == 0 ? 1 : args->lr_multiplier;
-    enum tik_status status = compute_values(update, args->step, multiplier, &values);
-    if (status != TIK_OK || args->count == 0)
-        return status;
-    return apply_host(update, &values, args);
+    double coming[TIK_MAX_CARRIED];
+    enum tik_status status =
+        compute_values(update, args->step, args->lr_multiplier, args->carried, coming, &values);
+    if (status == TIK_OK && args->count > 0)
+        status = apply_host(update, &values, args);
+    if (status == TIK_OK)
+        advance(update, args->carried, coming);
+    return status;
 }

@@ -80,7 +80,8 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
         option[i] = o->type == TIK_OPTION_REAL && o->value == 0 ? 0.25 : o->value;
     }
     *values = (struct tik_plan_values){.lr = 0.1, .step.decay = 0.013f};
-    plan->rule->scalars(option, values->lr, 3, values->rule);
+    double carried[TIK_MAX_CARRIED] = {0.81, 0.81};
+    plan->rule->scalars(option, values->lr, 3, carried, values->rule);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
         values->step.penalty[i] = (struct penalty_scalars){
             .l1 = 0.03f * (float)(i + 1), .l2 = 0.7f, .threshold = 0.01f, .divisor = 1.07f};

@@ -86,7 +86,8 @@ struct tik_tensor {
 };
 
 /*
- * Registers a tensor of float32 in a group, with states at their initial values (0). *index (may
+ * Registers a tensor of float32 in a group, with states at the initial values of the rule's options
+ * as they are now (0; the accumulator of adagrad, the step size of rprop, ...). *index (may
  * be NULL) numbers tensors from 0 in the order of registration, which is also the order in which
  * norms are summed. A tensor of no elements is allowed.
  *
@@ -212,12 +213,22 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_group_rule(const struct tik_op
                                                              size_t group, const char **rule);
 
 /*
- * Applied steps of a group, and the float64 scalars that its rule carries between steps (named;
- * none for sgd, adam, adamw): what a checkpoint keeps beside the tensors.
+ * Applied steps of a group, and the float64 scalars that its rule carries from step to step by name
+ * (nadam's mu_product): what a checkpoint keeps beside the tensors.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_steps(const struct tik_optimizer *optimizer,
                                                         size_t group, uint64_t *steps);
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer,
                                                             size_t group, uint64_t steps);
+/* The name of the index-th carried scalar of a group's rule; NULL past the end. */
+TIK_API const char *tik_optimizer_carried_name(const struct tik_optimizer *optimizer, size_t group,
+                                               size_t index);
+/* TIK_OK; TIK_ERROR_ARGUMENT: no such group or name, or a value that is not finite. */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_carried(const struct tik_optimizer *optimizer,
+                                                          size_t group, const char *name,
+                                                          double *value);
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_carried(struct tik_optimizer *optimizer,
+                                                              size_t group, const char *name,
+                                                              double value);
 
 #endif

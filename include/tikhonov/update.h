@@ -29,6 +29,11 @@ struct tik_update_args {
     struct _cl_mem *factor;                /* float[1] that multiplies g first; NULL: 1 */
     uint64_t step;                         /* t, from 1 */
     double lr_multiplier;                  /* of the schedule: lr * lr_multiplier; 0 counts as 1 */
+    /*
+     * Scalars that the rule carries from step to step (tik_update_carried): the caller's, advanced
+     * by each call that returns TIK_OK. May be NULL for a rule that carries none.
+     */
+    double *carried;
 };
 
 /*
@@ -44,6 +49,13 @@ TIK_API void tik_update_destroy(struct tik_update *update);
 /* How many states the policy needs, and their names (NULL past the end). */
 TIK_API size_t tik_update_states(const struct tik_update *update);
 TIK_API const char *tik_update_state_name(const struct tik_update *update, size_t slot);
+
+/* Where a state starts. */
+TIK_API float tik_update_state_initial(const struct tik_update *update, size_t slot);
+
+/* How many float64 scalars the rule carries, and where they start. */
+TIK_API size_t tik_update_carried(const struct tik_update *update);
+TIK_API double tik_update_carried_initial(const struct tik_update *update, size_t index);
 
 TIK_API enum tik_conformance tik_update_conformance(const struct tik_update *update);
 
@@ -69,6 +81,7 @@ struct tik_update_host_args {
     const float *factor; /* NULL: 1 */
     uint64_t step;
     double lr_multiplier;
+    double *carried;
 };
 TIK_API TIK_CHECKED enum tik_status tik_update_host(struct tik_update *update,
                                                     const struct tik_update_host_args *args);

@@ -13,7 +13,7 @@ enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD, MAXIMIZE, COUNT };
     [BETA2] = OPTION_UNIT("beta2", 0.999, "decay rate of the second moment"),                      \
     [EPS] = OPTION_EPS(1e-8, "added to the corrected root of the second moment"),                  \
     [AMSGRAD] = OPTION_FLAG("amsgrad", "divide by the largest second moment so far"),              \
-    [MAXIMIZE] = OPTION_FLAG("maximize", "ascend instead of descend")
+    [MAXIMIZE] = OPTION_MAXIMIZE
 
 static const struct tik_option adam_options[COUNT] = {
     MOMENTS,
@@ -27,16 +27,19 @@ static const struct tik_option adamw_options[COUNT] = {
 
 static const char *const states[] = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", NULL};
 
-static const struct tik_variant adam = {"adam", tik_scalar_adam, states, 2};
-static const struct tik_variant amsgrad = {"adam_amsgrad", tik_scalar_adam_amsgrad, states, 3};
+static const struct tik_variant adam = {
+    .stage = "adam", .twin = tik_scalar_adam, .states = states, .state_count = 2};
+static const struct tik_variant amsgrad = {
+    .stage = "adam_amsgrad", .twin = tik_scalar_adam_amsgrad, .states = states, .state_count = 3};
 
 static const struct tik_variant *choose(const double *o)
 {
     return o[AMSGRAD] != 0 ? &amsgrad : &adam;
 }
 
-static void scalars(const double *o, double lr, uint64_t step, void *out)
+static void scalars(const double *o, double lr, uint64_t step, double *carry, void *out)
 {
+    (void)carry;
     struct adam_scalars *k = out;
     const double correction1 = 1.0 - tik_power(o[BETA1], step);
     const double correction2 = 1.0 - tik_power(o[BETA2], step);

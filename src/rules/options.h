@@ -24,10 +24,18 @@
         .name = "eps", .type = TIK_OPTION_REAL, .value = default_value, .range = "[0, inf)",       \
         .high = INFINITY, .doc = text                                                              \
     }
+#define OPTION_POSITIVE(option_name, default_value, text)                                          \
+    {                                                                                              \
+        .name = option_name, .type = TIK_OPTION_REAL, .value = default_value, .range = "[0, inf)", \
+        .high = INFINITY, .doc = text                                                              \
+    }
 #define OPTION_FLAG(option_name, text)                                                             \
     {                                                                                              \
         .name = option_name, .type = TIK_OPTION_FLAG, .range = "true or false", .high = 1,         \
         .doc = text                                                                                \
     }
+#define OPTION_MAXIMIZE OPTION_FLAG("maximize", "ascend instead of descend")
+#define OPTION_DECOUPLED                                                                           \
+    OPTION_FLAG("decoupled_weight_decay", "weight_decay is decoupled: p -= lr*weight_decay*p")
 
 #endif

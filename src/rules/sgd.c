@@ -23,14 +23,17 @@ static const struct tik_option options[COUNT] = {
                    .doc = "the gradient enters the buffer times 1 - dampening"},
     [NESTEROV] = OPTION_FLAG("nesterov", "look ahead; needs momentum > 0 and dampening 0"),
     [WEIGHT_DECAY] = OPTION_WEIGHT_DECAY(0, "weight of l2, coupled: g += weight_decay*p"),
-    [MAXIMIZE] = OPTION_FLAG("maximize", "ascend instead of descend"),
+    [MAXIMIZE] = OPTION_MAXIMIZE,
 };
 
 static const char *const states[] = {"momentum_buffer", NULL};
 
-static const struct tik_variant plain = {"sgd", tik_scalar_sgd, states, 0};
-static const struct tik_variant momentum = {"sgd_momentum", tik_scalar_sgd_momentum, states, 1};
-static const struct tik_variant nesterov = {"sgd_nesterov", tik_scalar_sgd_nesterov, states, 1};
+static const struct tik_variant plain = {
+    .stage = "sgd", .twin = tik_scalar_sgd, .states = states, .state_count = 0};
+static const struct tik_variant momentum = {
+    .stage = "sgd_momentum", .twin = tik_scalar_sgd_momentum, .states = states, .state_count = 1};
+static const struct tik_variant nesterov = {
+    .stage = "sgd_nesterov", .twin = tik_scalar_sgd_nesterov, .states = states, .state_count = 1};
 
 static const struct tik_variant *choose(const double *o)
 {
@@ -50,8 +53,9 @@ static enum tik_status check(const double *o)
 }
 
 /* The buffer starts as the first gradient, undampened: PyTorch clones it. */
-static void scalars(const double *o, double lr, uint64_t step, void *out)
+static void scalars(const double *o, double lr, uint64_t step, double *carry, void *out)
 {
+    (void)carry;
     struct sgd_scalars *k = out;
     k->lr = (float)lr;
     k->momentum = (float)o[MOMENTUM];

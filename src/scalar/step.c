@@ -34,6 +34,11 @@ static void subtract_decay_and_step(size_t n, float *restrict p, const float *re
         p[i] = p[i] - (decay * p[i] + step[i]);
 }
 
+static void replace(size_t n, float *restrict p, const float *restrict next)
+{
+    memcpy(p, next, n * sizeof *p);
+}
+
 /* The gradient as the rule sees it: `out` or, where no stage changes it, g itself. */
 static const float *prepare_gradient(const struct tik_plan *plan,
                                      const struct tik_plan_values *values, size_t n, const float *p,
@@ -80,13 +85,17 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_plan_values *
     float gradient[TIK_BLOCK], step[TIK_BLOCK];
     g = prepare_gradient(plan, values, n, p, g, factor, gradient);
     plan->variant->twin(n, p, g, s, values->rule, step);
-    if (plan->decoupled)
+    if (plan->rule->replaces)
+        replace(n, p, step);
+    else if (plan->decoupled)
         subtract_decay_and_step(n, p, step, values->step.decay);
     else
         subtract_step(n, p, step);
     for (size_t i = 0; i < plan->penalty_count; i++)
         if (plan->penalty[i].proximal.twin != NULL)
             plan->penalty[i].proximal.twin(n, NULL, &values->step.penalty[i], p);
+    if (plan->variant->after_twin != NULL)
+        plan->variant->after_twin(n, p, s, values->rule);
     if (plan->report)
         report(plan, values, n, p, partial);
 }

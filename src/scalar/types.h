@@ -18,6 +18,9 @@ typedef uint64_t tik_ulong;
 typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *const *s,
                            const void *scalars, float *step);
 
+/* What a rule does after the proximal stages, with the new p. */
+typedef void tik_after_twin(size_t n, const float *p, float *const *s, const void *scalars);
+
 /* A penalty's stage: coupled changes g, proximal changes p, value adds to the sum's terms. */
 typedef void tik_penalty_twin(size_t n, const float *p, const struct penalty_scalars *k,
                               float *result);

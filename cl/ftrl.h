@@ -1,0 +1,13 @@
+/* Scalars of one step of FTRL, computed on the host in double and rounded once. */
+#ifndef TIK_FTRL_H
+#define TIK_FTRL_H
+
+struct ftrl_scalars {
+    float inverse_lr;
+    float beta_over_lr;
+    float l1;
+    float two_l2;
+    float two_shrinkage;
+};
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * RMSprop (Tieleman and Hinton, 2012; centered: Graves, 2013), as in PyTorch; eps after the root.
+ *
+ *     v   <- alpha*v + (1 - alpha)*g*g
+ *     a   <- alpha*a + (1 - alpha)*g                      centered
+ *     d   =  sqrt(v) + eps, or sqrt(max(v - a*a, 0)) + eps
+ *     buf <- momentum*buf + g/d                           with momentum
+ *     p   <- p - lr*buf, or p - lr*g/d
+ *
+ * The clamp at 0 is ours: v - a*a may round below it, and its root would be a NaN.
+ * States: s[0] = v; then a, when centered; then buf, with momentum. Each function returns what the
+ * step takes from p. Scalar twin: src/scalar/rmsprop.c.
+ */
+#include "numeric.cl"
+#include "rmsprop.h"
+
+float rmsprop_mean_square(const float g, float *s, const struct rmsprop_scalars k)
+{
+    s[0] = k.alpha * s[0] + k.one_minus_alpha * g * g;
+    return s[0];
+}
+
+float rmsprop_variance(const float g, float *s, const struct rmsprop_scalars k)
+{
+    const float v = rmsprop_mean_square(g, s, k);
+    s[1] = k.alpha * s[1] + k.one_minus_alpha * g;
+    const float variance = v - s[1] * s[1];
+    return variance < 0.0f ? 0.0f : variance;
+}
+
+float rmsprop(const float p, const float g, float *s, const struct rmsprop_scalars k)
+{
+    return divide(k.lr * g, square_root(rmsprop_mean_square(g, s, k)) + k.eps);
+}
+
+float rmsprop_momentum(const float p, const float g, float *s, const struct rmsprop_scalars k)
+{
+    const float d = square_root(rmsprop_mean_square(g, s, k)) + k.eps;
+    s[1] = k.momentum * s[1] + divide(g, d);
+    return k.lr * s[1];
+}
+
+float rmsprop_centered(const float p, const float g, float *s, const struct rmsprop_scalars k)
+{
+    return divide(k.lr * g, square_root(rmsprop_variance(g, s, k)) + k.eps);
+}
+
+float rmsprop_centered_momentum(const float p, const float g, float *s,
+                                const struct rmsprop_scalars k)
+{
+    const float d = square_root(rmsprop_variance(g, s, k)) + k.eps;
+    s[2] = k.momentum * s[2] + divide(g, d);
+    return k.lr * s[2];
+}

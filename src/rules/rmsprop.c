@@ -1,0 +1,73 @@
+/* The row of rmsprop. Equations: cl/rmsprop.cl; options: PyTorch, torch.optim.RMSprop. */
+#include "../scalar/stages.h"
+#include "../table.h"
+
+#include "options.h"
+#include "rmsprop.h"
+
+enum { LR, ALPHA, EPS, MOMENTUM, CENTERED, WEIGHT_DECAY, MAXIMIZE, COUNT };
+
+static const struct tik_option options[COUNT] = {
+    [LR] = OPTION_LR(1e-2),
+    [ALPHA] = OPTION_UNIT("alpha", 0.99, "decay rate of the average of squares"),
+    [EPS] = OPTION_EPS(1e-8, "added to the root"),
+    [MOMENTUM] = OPTION_POSITIVE("momentum", 0, "factor of the momentum buffer; 0: no buffer"),
+    [CENTERED] = OPTION_FLAG("centered", "divide by the standard deviation of the gradient"),
+    [WEIGHT_DECAY] = OPTION_WEIGHT_DECAY(0, "weight of l2, coupled: g += weight_decay*p"),
+    [MAXIMIZE] = OPTION_MAXIMIZE,
+};
+
+static const char *const all_states[] = {"square_avg", "grad_avg", "momentum_buffer", NULL};
+static const char *const momentum_states[] = {"square_avg", "momentum_buffer", NULL};
+
+static const struct tik_variant plain = {
+    .stage = "rmsprop", .twin = tik_scalar_rmsprop, .states = all_states, .state_count = 1};
+static const struct tik_variant momentum = {.stage = "rmsprop_momentum",
+                                            .twin = tik_scalar_rmsprop_momentum,
+                                            .states = momentum_states,
+                                            .state_count = 2};
+static const struct tik_variant centered = {.stage = "rmsprop_centered",
+                                            .twin = tik_scalar_rmsprop_centered,
+                                            .states = all_states,
+                                            .state_count = 2};
+static const struct tik_variant both = {.stage = "rmsprop_centered_momentum",
+                                        .twin = tik_scalar_rmsprop_centered_momentum,
+                                        .states = all_states,
+                                        .state_count = 3};
+
+static const struct tik_variant *choose(const double *o)
+{
+    if (o[CENTERED] != 0)
+        return o[MOMENTUM] > 0 ? &both : &centered;
+    return o[MOMENTUM] > 0 ? &momentum : &plain;
+}
+
+static void scalars(const double *o, double lr, uint64_t step, double *carry, void *out)
+{
+    (void)step, (void)carry;
+    struct rmsprop_scalars *k = out;
+    k->lr = (float)lr;
+    k->alpha = (float)o[ALPHA];
+    k->one_minus_alpha = (float)(1.0 - o[ALPHA]);
+    k->momentum = (float)o[MOMENTUM];
+    k->eps = (float)o[EPS];
+}
+
+const struct tik_rule_row tik_rule_rmsprop = {
+    .info = {.name = "rmsprop",
+             .equation = "v = alpha*v + (1 - alpha)*g^2; d = sqrt(v) + eps, centered: a = alpha*a "
+                         "+ "
+                         "(1 - alpha)*g, d = sqrt(max(v - a^2, 0)) + eps; p -= lr*g/d, with "
+                         "momentum: buf = momentum*buf + g/d, p -= lr*buf",
+             .citation = "Tieleman and Hinton 2012; centered: Graves 2013; PyTorch 2.14, "
+                         "torch.optim.RMSprop (the clamp at 0 is ours)",
+             .options = options,
+             .option_count = COUNT,
+             .states = all_states,
+             .state_count = 3},
+    .stem = "rmsprop",
+    .scalars_size = sizeof(struct rmsprop_scalars),
+    .decay = TIK_COUPLED,
+    .choose = choose,
+    .scalars = scalars,
+};

@@ -1,0 +1,18 @@
+/* Scalar twin of cl/adagrad.cl: same names, same lines. */
+#include "numeric.h"
+#include "stages.h"
+
+#include "adagrad.h"
+
+void tik_scalar_adagrad(size_t n, const float *p, const float *restrict g, float *const *s,
+                        const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct adagrad_scalars k = *(const struct adagrad_scalars *)scalars;
+    float *restrict s0 = s[0];
+    for (size_t i = 0; i < n; i++) {
+        const float sum = s0[i] + g[i] * g[i];
+        s0[i] = sum;
+        step[i] = divide(k.step_size * g[i], square_root(sum) + k.eps);
+    }
+}

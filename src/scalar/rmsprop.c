@@ -1,0 +1,68 @@
+/* Scalar twin of cl/rmsprop.cl: same names, same lines. */
+#include "numeric.h"
+#include "stages.h"
+
+#include "rmsprop.h"
+
+static inline float rmsprop_mean_square(const float g, float *s0, const struct rmsprop_scalars k)
+{
+    *s0 = k.alpha * *s0 + k.one_minus_alpha * g * g;
+    return *s0;
+}
+
+static inline float rmsprop_variance(const float g, float *s0, float *s1,
+                                     const struct rmsprop_scalars k)
+{
+    const float v = rmsprop_mean_square(g, s0, k);
+    *s1 = k.alpha * *s1 + k.one_minus_alpha * g;
+    const float variance = v - *s1 * *s1;
+    return variance < 0.0f ? 0.0f : variance;
+}
+
+void tik_scalar_rmsprop(size_t n, const float *p, const float *restrict g, float *const *s,
+                        const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
+    float *restrict s0 = s[0];
+    for (size_t i = 0; i < n; i++)
+        step[i] = divide(k.lr * g[i], square_root(rmsprop_mean_square(g[i], &s0[i], k)) + k.eps);
+}
+
+void tik_scalar_rmsprop_momentum(size_t n, const float *p, const float *restrict g, float *const *s,
+                                 const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
+    float *restrict s0 = s[0], *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++) {
+        const float d = square_root(rmsprop_mean_square(g[i], &s0[i], k)) + k.eps;
+        s1[i] = k.momentum * s1[i] + divide(g[i], d);
+        step[i] = k.lr * s1[i];
+    }
+}
+
+void tik_scalar_rmsprop_centered(size_t n, const float *p, const float *restrict g, float *const *s,
+                                 const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
+    float *restrict s0 = s[0], *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        step[i] =
+            divide(k.lr * g[i], square_root(rmsprop_variance(g[i], &s0[i], &s1[i], k)) + k.eps);
+}
+
+void tik_scalar_rmsprop_centered_momentum(size_t n, const float *p, const float *restrict g,
+                                          float *const *s, const void *scalars,
+                                          float *restrict step)
+{
+    (void)p;
+    const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
+    float *restrict s0 = s[0], *restrict s1 = s[1], *restrict s2 = s[2];
+    for (size_t i = 0; i < n; i++) {
+        const float d = square_root(rmsprop_variance(g[i], &s0[i], &s1[i], k)) + k.eps;
+        s2[i] = k.momentum * s2[i] + divide(g[i], d);
+        step[i] = k.lr * s2[i];
+    }
+}
