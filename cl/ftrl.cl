@@ -6,6 +6,7 @@
  *     z <- z + g + 2*l2_shrinkage*p - (sqrt(n') - sqrt(n))/lr * p
  *     p <- |z| > l1 ? (l1*sign(z) - z) / ((beta + sqrt(n'))/lr + 2*l2) : 0
  *
+ * A schedule may bring lr to 0: p and the states then stay as they are.
  * States: s[0] = n, s[1] = z. Returns the new p. Scalar twin: src/scalar/ftrl.c.
  */
 #include "numeric.cl"
@@ -13,6 +14,8 @@
 
 float ftrl(const float p, const float g, float *s, const struct ftrl_scalars k)
 {
+    if (k.hold > 0.0f)
+        return p;
     const float n = s[0] + g * g;
     const float root = square_root(n);
     const float sigma = (root - square_root(s[0])) * k.inverse_lr;

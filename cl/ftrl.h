@@ -8,6 +8,7 @@ struct ftrl_scalars {
     float l1;
     float two_l2;
     float two_shrinkage;
+    float hold; /* 1 in a step whose lr is 0: there is nothing to divide by */
 };
 
 #endif

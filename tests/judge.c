@@ -31,6 +31,11 @@ bool judge_wanted(const char *label)
     return !only || strstr(label, only);
 }
 
+bool judge_narrowed(void)
+{
+    return only != NULL;
+}
+
 bool judge_on_scalar(void)
 {
     return strcmp(tik_context_backend(context), "scalar") == 0;

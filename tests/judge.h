@@ -30,6 +30,7 @@ const char *judge_device(void);
 bool judge_on_scalar(void);
 /* Whether a policy of this label is to be judged: all are, or those whose label holds argv[3]. */
 bool judge_wanted(const char *label);
+bool judge_narrowed(void); /* there is an argv[3] */
 
 /*
  * Errors of one subject (a rule, a kind of value), each in units of its bound: first the roundings
@@ -64,6 +65,7 @@ struct judge_part {
     int slot[ORACLE_STATES]; /* the library's slot of the oracle's state; -1: there is none */
     float *p, *g, *state[ORACLE_STATES];
     struct oracle_tensor exact;
+    double carried; /* the rule's carried scalar before the next step */
 };
 
 struct judge_run {
@@ -94,7 +96,7 @@ struct tik_policy *judge_policy(const struct oracle_policy *policy);
 void judge_run_create(struct judge_run *run);
 void judge_run_destroy(struct judge_run *run);
 
-/* Fills every part by judge_fixture; states are zeros when `fresh`. */
+/* Fills every part by judge_fixture; states are where they start when `fresh`. */
 void judge_run_fill(struct judge_run *run, uint64_t seed, bool fresh);
 /* New gradients alone, from the same fixture. */
 void judge_run_gradients(struct judge_run *run, uint64_t seed);

@@ -49,6 +49,16 @@ void judge_run_uniform(struct judge_run *run, uint64_t seed, double size)
             run->parts[i].g[j] = (float)uniform(&seed, -size, size);
 }
 
+/* Of the size of a gradient, or of its square; what only grows is not below its start. */
+static float fill_state(const struct oracle_policy *policy, const struct oracle_state *state,
+                        float value, bool fresh)
+{
+    float start = (float)oracle_state_start(policy, state);
+    if (fresh)
+        return start;
+    return (state->positive ? value * value : value) + (state->grows ? start : 0);
+}
+
 void judge_run_fill(struct judge_run *run, uint64_t seed, bool fresh)
 {
     judge_run_gradients(run, seed ^ 0x5555555555555555U);
@@ -59,9 +69,11 @@ void judge_run_fill(struct judge_run *run, uint64_t seed, bool fresh)
             part->p[j] = j < EDGES * EDGES ? edges[j / EDGES] : spread(&seed, -10, 3);
             for (size_t s = 0; s < ORACLE_STATES && states[s].name; s++) {
                 float value = spread(&seed, -9, 5);
-                part->state[s][j] = fresh ? 0 : states[s].positive ? value * value : value;
+                part->state[s][j] = fill_state(&part->policy, &states[s], value, fresh);
             }
         }
+        double start = oracle_rule_find(part->policy.rule)->carried_start;
+        part->carried = fresh ? start : 0.37 * start;
     }
 }
 

@@ -63,6 +63,30 @@ static void find_slots(struct judge_run *run, struct judge_part *part)
                   part->policy.rule, run->label, info.state_count, found);
 }
 
+/* A new tensor's states, which are all of one value each, and its group's carried scalar. */
+static void check_start(struct judge_run *run, const struct judge_part *part)
+{
+    const struct oracle_rule *rule = oracle_rule_find(part->policy.rule);
+    float *got = allocate(part->count, sizeof *got);
+    for (size_t s = 0; s < ORACLE_STATES && rule->states[s].name; s++) {
+        if (part->slot[s] < 0)
+            continue;
+        float start = (float)oracle_state_start(&part->policy, &rule->states[s]);
+        judge_ok(tik_optimizer_read(run->optimizer, part->tensor, TIK_STATE + part->slot[s], got));
+        for (size_t j = 0; j < part->count; j++)
+            judge_value(run->tally, rule->states[s].name, j, (double)got[j], (double)start, 0);
+    }
+    free(got);
+    const char *name = tik_optimizer_carried_name(run->optimizer, part->group, 0);
+    ck_assert_msg((name == NULL) == (rule->carried == NULL), "%s carries %s, should carry %s",
+                  rule->name, name ? name : "nothing", rule->carried ? rule->carried : "nothing");
+    if (!rule->carried)
+        return;
+    double carried;
+    judge_ok(tik_optimizer_carried(run->optimizer, part->group, rule->carried, &carried));
+    judge_value(run->tally, rule->carried, 0, carried, rule->carried_start, 0);
+}
+
 static void create_part(struct judge_run *run, struct judge_part *part, const char *name)
 {
     if (part->joins) {
@@ -78,6 +102,7 @@ static void create_part(struct judge_run *run, struct judge_part *part, const ch
     if (run->schedule)
         judge_ok(tik_optimizer_set_schedule(run->optimizer, part->group, run->schedule));
     find_slots(run, part);
+    check_start(run, part);
     part->p = allocate(part->count, sizeof *part->p);
     part->g = allocate(part->count, sizeof *part->g);
     for (size_t s = 0; s < ORACLE_STATES; s++)
@@ -141,6 +166,11 @@ static void load_part(struct judge_run *run, struct judge_part *part, uint64_t t
     }
     judge_ok(tik_optimizer_set_active(run->optimizer, part->tensor, !part->idle));
     judge_ok(tik_optimizer_set_steps(run->optimizer, part->group, t - 1));
+    const char *carried = oracle_rule_find(part->policy.rule)->carried;
+    if (part->joins)
+        part->carried = part[-1].carried;
+    if (carried)
+        judge_ok(tik_optimizer_set_carried(run->optimizer, part->group, carried, part->carried));
     judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_PARAM, part->p));
     judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_GRAD, part->g));
     for (size_t s = 0; s < ORACLE_STATES; s++)
@@ -185,6 +215,20 @@ static void compare_part(struct judge_run *run, struct judge_part *part, int whi
     free(got);
 }
 
+/* Computed in double on both sides: a few roundings of double apart, and nowhere near a float's. */
+static void compare_carried(struct judge_run *run, struct judge_part *part,
+                            struct oracle_moment moment, const char *where)
+{
+    const char *name = oracle_rule_find(part->policy.rule)->carried;
+    if (!name || part->idle || part->joins)
+        return;
+    double got;
+    moment.carried = part->carried;
+    part->carried = oracle_carry(&part->policy, &moment);
+    judge_ok(tik_optimizer_carried(run->optimizer, part->group, name, &got));
+    judge_value(run->tally, where, 0, got, part->carried, 1e-14 * fabs(part->carried));
+}
+
 static void compare_run(struct judge_run *run, const struct oracle_moment *moment, uint64_t t)
 {
     char where[256];
@@ -197,6 +241,8 @@ static void compare_run(struct judge_run *run, const struct oracle_moment *momen
             snprintf(where, sizeof where, "%s, %s, t = %llu, report", rule, run->label, step);
             judge_run_report(run, part, moment, where);
         }
+        snprintf(where, sizeof where, "%s, %s, t = %llu, carried", rule, run->label, step);
+        compare_carried(run, part, *moment, where);
         snprintf(where, sizeof where, "%s, %s, t = %llu, p", rule, run->label, step);
         compare_part(run, part, TIK_PARAM, where);
         for (size_t s = 0; s < ORACLE_STATES; s++) {
@@ -221,8 +267,10 @@ void judge_run_step(struct judge_run *run, uint64_t t)
         clip = clip_run(run, &moment);
         moment.clip = &clip;
     }
-    for (size_t i = 0; i < run->part_count; i++)
+    for (size_t i = 0; i < run->part_count; i++) {
+        moment.carried = run->parts[i].carried;
         oracle_step(&run->parts[i].policy, &moment, &run->parts[i].exact);
+    }
     for (size_t i = 0; i < run->part_count; i++) {
         uint64_t steps;
         if (run->parts[i].idle)

@@ -121,17 +121,29 @@ class ScalarBench:
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             list(pool.map(lambda one: self.compile(one, one, self.object(one)), every))
 
+    def cases(self, replaced):
+        """The rule whose file it is, else the first rule; then the whole suite."""
+        if replaced is None:
+            return [[]]
+        stem = replaced.stem if (ROOT / "cl" / f"{replaced.stem}.h").exists() else "sgd"
+        return [[stem], []] if (TESTS / "oracle" / f"{stem}.c").exists() else [[]]
+
     def judge(self, folder, replaced, mutated):
-        """Links both judges, one object replaced; returns {judge: output} of those that failed."""
+        """
+        Links both judges, one object replaced; returns {judge: output} of those that failed. The
+        oracle starts with the case that is likely to notice, and runs as a whole if it does not.
+        """
         caught = {}
         library = [mutated if one == replaced else self.object(one) for one in self.sources]
         for name, main in self.mains.items():
             program = folder / f"test_{name}"
             objects = [self.object(main), *map(self.object, self.judges), *library]
             must([*self.compiler, *objects, "-o", program, *self.libraries, "-lm", "-lpthread"])
-            status, output = run([program, "scalar"])
-            if verdict(status, output):
-                caught[name] = output
+            for case in self.cases(replaced) if name == "oracle" else [[]]:
+                status, output = run([program, "scalar", *case])
+                if verdict(status, output):
+                    caught[name] = output
+                    break
         return caught
 
     def baseline(self):

@@ -51,27 +51,15 @@ static void set_tuple(struct tik_policy *policy, const cJSON *option)
     ck_abort_msg("the tuple %s has no options here", option->string);
 }
 
-/* decoupled_weight_decay is no option here but an application of l2. */
-static void set_decoupled(struct tik_policy *policy, double weight_decay)
-{
-    size_t l2;
-    judge_ok(tik_policy_set(policy, "weight_decay", 0));
-    judge_ok(tik_policy_add_penalty(policy, "l2", &l2));
-    judge_ok(tik_policy_set_penalty(policy, l2, "weight", weight_decay));
-    judge_ok(tik_policy_set_penalty_text(policy, l2, "application", "decoupled"));
-}
-
 static struct tik_policy *make_policy(const cJSON *one)
 {
     char name[NAME_MAX_LENGTH];
     struct tik_policy *policy;
-    const cJSON *options = cJSON_GetObjectItem(one, "options"), *option;
+    const cJSON *option;
     rule_name(one, name);
     judge_ok(tik_policy_create(name, &policy));
-    cJSON_ArrayForEach(option, options)
+    cJSON_ArrayForEach(option, cJSON_GetObjectItem(one, "options"))
     {
-        if (strcmp(option->string, "decoupled_weight_decay") == 0)
-            continue;
         if (cJSON_IsArray(option))
             set_tuple(policy, option);
         else if (cJSON_IsBool(option))
@@ -79,8 +67,6 @@ static struct tik_policy *make_policy(const cJSON *one)
         else
             judge_ok(tik_policy_set(policy, option->string, option->valuedouble));
     }
-    if (cJSON_IsTrue(cJSON_GetObjectItem(options, "decoupled_weight_decay")))
-        set_decoupled(policy, cJSON_GetObjectItem(options, "weight_decay")->valuedouble);
     return policy;
 }
 

@@ -39,8 +39,10 @@ static const struct tik_variant *choose(const double *o)
 static double warm_beta3(const double *o, uint64_t step)
 {
     const double share = o[HORIZON] > 0 ? (double)step / o[HORIZON] : 1.0;
-    if (share >= 1.0 || o[BETA1] <= 0 || o[BETA3] <= 0)
+    if (share >= 1.0 || o[BETA3] <= 0)
         return o[BETA3];
+    if (o[BETA1] <= 0) /* the limit of what follows */
+        return pow(o[BETA3], 1.0 / share);
     const double first = log(o[BETA1]), last = log(o[BETA3]);
     return fmin(exp(first * last / ((1.0 - share) * last + share * first)), o[BETA3]);
 }

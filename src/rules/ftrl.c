@@ -45,8 +45,9 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
 {
     (void)step, (void)carry;
     struct ftrl_scalars *k = out;
-    k->inverse_lr = (float)(1.0 / lr);
-    k->beta_over_lr = (float)(o[BETA] / lr);
+    k->hold = lr > 0 ? 0.0f : 1.0f;
+    k->inverse_lr = lr > 0 ? (float)(1.0 / lr) : 0.0f;
+    k->beta_over_lr = lr > 0 ? (float)(o[BETA] / lr) : 0.0f;
     k->l1 = (float)o[L1];
     k->two_l2 = (float)(2.0 * o[L2]);
     k->two_shrinkage = (float)(2.0 * o[L2_SHRINKAGE]);

@@ -1,4 +1,6 @@
 /* Scalar twin of cl/ftrl.cl: same names, same lines. */
+#include <string.h>
+
 #include "numeric.h"
 #include "stages.h"
 
@@ -9,6 +11,10 @@ void tik_scalar_ftrl(size_t count, const float *restrict p, const float *restric
 {
     const struct ftrl_scalars k = *(const struct ftrl_scalars *)scalars;
     float *restrict s0 = s[0], *restrict s1 = s[1];
+    if (k.hold > 0.0f) {
+        memcpy(step, p, count * sizeof *step);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         const float n = s0[i] + g[i] * g[i];
         const float root = square_root(n);

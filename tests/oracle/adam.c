@@ -14,8 +14,7 @@
  * carried. g's error d enters m' by (1 - beta1) d and v' by (1 - beta2)(2 |g| d + d^2). Products
  * that underflow: two in m', three in v' (an error of v' below FLT_MIN is thus absolute, and under
  * the root as large as sqrt(3 2^-150) = 5e-23), then one at lr/bc1 m' and one at the division. An
- * error of dv in V is one of at most min(dv / sqrt(V), sqrt(dv)) in its root, and one of dD in D
- * moves the step by |step| (D / (D - dD) - 1).
+ * error of V moves the step by |step| (D / (D - dD) - 1), D - dD the divisor at its low end.
  */
 #include "oracle.h"
 
@@ -57,32 +56,6 @@ struct hyper {
     bool amsgrad;
 };
 
-static double correction(double beta, double t)
-{
-    return -expm1(t * log(beta));
-}
-
-static struct oracle_number first_moment(const struct hyper *h, const struct oracle_element *e)
-{
-    double keep = h->beta1 * e->state[FIRST], take = (1 - h->beta1) * e->g;
-    return (struct oracle_number){
-        .value = keep + take,
-        .scale = fabs(keep) + fabs(take),
-        .carried = (1 - h->beta1) * e->g_error + 2 * h->tiny,
-    };
-}
-
-static struct oracle_number second_moment(const struct hyper *h, const struct oracle_element *e)
-{
-    double value = h->beta2 * e->state[SECOND] + (1 - h->beta2) * e->g * e->g;
-    double g_error = (2 * fabs(e->g) + e->g_error) * e->g_error;
-    return (struct oracle_number){
-        .value = value,
-        .scale = value,
-        .carried = (1 - h->beta2) * g_error + 3 * h->tiny,
-    };
-}
-
 /* With amsgrad the second moment is what was largest; its error is at most that of v'. */
 static struct oracle_number largest(const struct oracle_element *e, struct oracle_number v)
 {
@@ -92,24 +65,16 @@ static struct oracle_number largest(const struct oracle_element *e, struct oracl
 
 static void step_element(const struct hyper *h, struct oracle_element *e)
 {
-    struct oracle_number m = first_moment(h, e), v = second_moment(h, e);
+    struct oracle_number m = oracle_mean(h->beta1, e->state[FIRST], e, h->tiny);
+    struct oracle_number v = oracle_mean_square(h->beta2, e->state[SECOND], e, h->tiny);
     e->next_state[FIRST] = m;
     e->next_state[SECOND] = v;
     if (h->amsgrad) {
         v = largest(e, v);
         e->next_state[LARGEST] = v;
     }
-    double root = sqrt(v.value);
-    double root_error = sqrt(v.carried);
-    if (root > 0)
-        root_error = fmin(root_error, v.carried / root);
-    double d = root / h->root + h->eps, d_error = root_error / h->root;
-    double low = d > d_error ? d - d_error : 0;
-    double size = h->step * m.scale / d;
-    e->next.value = e->p - h->step * m.value / d;
-    e->next.scale = size;
-    e->next.carried =
-        h->step * m.carried / d + size * (d / low - 1) + h->tiny * (1 / d + h->step + 1);
+    struct oracle_span d = oracle_root(v.value, v.carried, 1 / h->root, h->eps);
+    oracle_subtract(e, oracle_quotient(oracle_times(m, h->step, h->tiny), d, h->tiny));
 }
 
 void oracle_adam_step(const struct oracle_setting *setting, struct oracle_tensor *tensor)
@@ -123,8 +88,8 @@ void oracle_adam_step(const struct oracle_setting *setting, struct oracle_tensor
         .tiny = setting->tiny,
         .amsgrad = oracle_value(rule, policy, "amsgrad") != 0,
     };
-    h.step = setting->lr / correction(h.beta1, setting->t);
-    h.root = sqrt(correction(h.beta2, setting->t));
+    h.step = setting->lr / oracle_correction(h.beta1, setting->t);
+    h.root = sqrt(oracle_correction(h.beta2, setting->t));
     for (size_t i = 0; i < tensor->count; i++)
         step_element(&h, &tensor->elements[i]);
 }

@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct oracle_rule *const rules[] = {&oracle_sgd, &oracle_adam, &oracle_adamw};
+static const struct oracle_rule *const rules[] = {
+    &oracle_sgd,    &oracle_adam,    &oracle_adamw,    &oracle_nadam,     &oracle_radam,
+    &oracle_adamax, &oracle_adagrad, &oracle_adadelta, &oracle_rmsprop,   &oracle_rprop,
+    &oracle_asgd,   &oracle_lion,    &oracle_ftrl,     &oracle_adabelief, &oracle_ademamix,
+};
 
 const struct oracle_rule *oracle_rule_find(const char *name)
 {
@@ -47,6 +51,12 @@ bool oracle_state_used(const struct oracle_policy *policy, const struct oracle_s
 {
     const struct oracle_rule *rule = oracle_rule_find(policy->rule);
     return !state->when || oracle_value(rule, policy, state->when) != 0;
+}
+
+double oracle_state_start(const struct oracle_policy *policy, const struct oracle_state *state)
+{
+    const struct oracle_rule *rule = oracle_rule_find(policy->rule);
+    return state->start ? oracle_value(rule, policy, state->start) : 0;
 }
 
 double oracle_ulp(double x)
@@ -108,7 +118,7 @@ static void prepare_gradient(const struct oracle_moment *moment, bool maximize,
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_element *e = &tensor->elements[i];
         e->g_error = 0;
-        if (moment->clip) {
+        if (moment->clip && e->g != 0) {
             double raw = fabs(e->g);
             e->g *= moment->clip->factor;
             e->g_error = raw * moment->clip->error + moment->unit * fabs(e->g) + moment->tiny;
@@ -143,7 +153,8 @@ static void decay_parameters(double decay, const struct oracle_moment *moment,
 /*
  * `bound` is a running error from here to the last prox. One rounding more than the rule's own:
  * the decay is added to the step. (The decay's own three, of its factor, product and this sum, are
- * fewer than any rule's.) A state's last sum is among its K, so it needs no ulp beside them.
+ * no more than any rule's, whose K is 2 at least.) A state's last sum is among its K, so it needs
+ * no ulp beside them.
  */
 static void bound_step(const struct oracle_rule *rule, const struct oracle_moment *moment,
                        struct oracle_tensor *tensor)
@@ -161,13 +172,33 @@ static void bound_step(const struct oracle_rule *rule, const struct oracle_momen
     }
 }
 
+static struct oracle_setting make_setting(const struct oracle_policy *policy,
+                                          const struct oracle_moment *moment)
+{
+    const struct oracle_rule *rule = oracle_rule_find(policy->rule);
+    return (struct oracle_setting){
+        .rule = rule,
+        .policy = policy,
+        .t = moment->t,
+        .lr = oracle_value(rule, policy, "lr") * moment->multiplier,
+        .unit = moment->unit,
+        .tiny = moment->tiny,
+        .carried = moment->carried,
+    };
+}
+
+double oracle_carry(const struct oracle_policy *policy, const struct oracle_moment *moment)
+{
+    struct oracle_setting setting = make_setting(policy, moment);
+    return setting.rule->carry(&setting);
+}
+
 void oracle_step(const struct oracle_policy *policy, const struct oracle_moment *moment,
                  struct oracle_tensor *tensor)
 {
-    const struct oracle_rule *rule = oracle_rule_find(policy->rule);
-    struct oracle_setting setting = {
-        .rule = rule, .policy = policy, .t = moment->t, .tiny = moment->tiny};
-    setting.lr = oracle_value(rule, policy, "lr") * moment->multiplier;
+    struct oracle_setting setting = make_setting(policy, moment);
+    const struct oracle_rule *rule = setting.rule;
+    double rate = rule->rate ? rule->rate(&setting) : setting.lr;
     bool maximize =
         oracle_has_option(rule, "maximize") && oracle_value(rule, policy, "maximize") != 0;
     struct oracle_penalty penalties[ORACLE_PENALTIES + 1];
@@ -180,11 +211,13 @@ void oracle_step(const struct oracle_policy *policy, const struct oracle_moment 
     rule->step(&setting, tensor);
     for (size_t i = 0; i < count; i++)
         if (strcmp(penalties[i].application, "decoupled") == 0)
-            decay_parameters(convention_factor(&penalties[i], setting.lr, moment) *
+            decay_parameters(convention_factor(&penalties[i], rate, moment) *
                                  oracle_penalty_find(penalties[i].name)->decay(&penalties[i]),
                              moment, tensor);
     bound_step(rule, moment, tensor);
     for (size_t i = 0; i < count; i++)
         if (strcmp(penalties[i].application, "coupled") != 0)
-            oracle_penalty_find(penalties[i].name)->prox(&penalties[i], setting.lr, moment, tensor);
+            oracle_penalty_find(penalties[i].name)->prox(&penalties[i], rate, moment, tensor);
+    if (rule->finish)
+        rule->finish(&setting, tensor);
 }

@@ -78,6 +78,7 @@ struct oracle_moment {
     double multiplier; /* of the schedule */
     double unit;       /* largest relative error of one operation: 2^-24 where it is rounded */
     double tiny;       /* largest absolute error of one operation that underflows: 2^-150 */
+    double carried;    /* what the rule carried here from the step before; 0 for most rules */
     const struct oracle_clip *clip; /* NULL: no clipping */
 };
 
@@ -86,14 +87,16 @@ struct oracle_setting {
     const struct oracle_rule *rule;
     const struct oracle_policy *policy;
     double t, lr; /* lr of this step, schedule included */
-    double tiny;
+    double unit, tiny, carried;
 };
 
 struct oracle_state {
-    const char *name; /* as PyTorch names it */
-    bool positive;    /* a mean of squares: never below 0 */
-    const char *when; /* the option that makes it exist, NULL: always there */
-    double roundings; /* K of its own bound */
+    const char *name;  /* as PyTorch names it */
+    bool positive;     /* a mean of squares: never below 0 */
+    const char *when;  /* the option that makes it exist, NULL: always there */
+    const char *start; /* the option whose value it starts at, NULL: 0 */
+    bool grows;        /* never below where it starts */
+    double roundings;  /* K of its own bound */
 };
 
 /* A way to use the rule that makes some of its options visible. */
@@ -111,9 +114,22 @@ struct oracle_rule {
     const struct oracle_form *forms;     /* a name NULL ends */
     /* Sets next and next_state (value, scale, carried) of every element: no decay, no prox. */
     void (*step)(const struct oracle_setting *setting, struct oracle_tensor *tensor);
+
+    /* What few rules have; 0 and NULL elsewhere. */
+    const char *decoupled_by; /* the flag with which weight_decay is decoupled after all */
+    bool alone;               /* takes no penalty */
+    const char *carried;      /* a scalar that goes from step to step */
+    double carried_start;
+    double (*carry)(const struct oracle_setting *setting); /* its value after this step */
+    /* What decoupled and proximal penalties take in the place of lr. */
+    double (*rate)(const struct oracle_setting *setting);
+    /* Sets the states (value, bound, rounding) that follow from the p after the last prox. */
+    void (*finish)(const struct oracle_setting *setting, struct oracle_tensor *tensor);
 };
 
-extern const struct oracle_rule oracle_sgd, oracle_adam, oracle_adamw;
+extern const struct oracle_rule oracle_sgd, oracle_adam, oracle_adamw, oracle_nadam, oracle_radam,
+    oracle_adamax, oracle_adagrad, oracle_adadelta, oracle_rmsprop, oracle_rprop, oracle_asgd,
+    oracle_lion, oracle_ftrl, oracle_adabelief, oracle_ademamix;
 
 /* For rules of the family: the moments, steps and forms of adam. */
 extern const struct oracle_state oracle_adam_states[];
@@ -128,8 +144,9 @@ double oracle_value(const struct oracle_rule *rule, const struct oracle_policy *
                     const char *option);
 bool oracle_has_option(const struct oracle_rule *rule, const char *option);
 
-/* Whether a state exists under a policy. */
+/* Whether a state exists under a policy, and where it starts. */
 bool oracle_state_used(const struct oracle_policy *policy, const struct oracle_state *state);
+double oracle_state_start(const struct oracle_policy *policy, const struct oracle_state *state);
 
 /* The global norm of several tensors' raw gradients and the clip factor that follows. */
 struct oracle_clip oracle_clip_compute(double max_norm, const struct oracle_tensor *tensors,
@@ -138,6 +155,38 @@ struct oracle_clip oracle_clip_compute(double max_norm, const struct oracle_tens
 /* One whole step: clip, maximize, coupled penalties, rule, decoupled decay, prox, bounds. */
 void oracle_step(const struct oracle_policy *policy, const struct oracle_moment *moment,
                  struct oracle_tensor *tensor);
+
+/* What the rule carries on from this step, in place of moment->carried. */
+double oracle_carry(const struct oracle_policy *policy, const struct oracle_moment *moment);
+
+/* moments.c: what the adaptive rules share. */
+
+/* 1 - beta^t */
+double oracle_correction(double beta, double t);
+
+/* beta old + (1 - beta) g, and the same with g^2: K is 3 and 4. */
+struct oracle_number oracle_mean(double beta, double old, const struct oracle_element *e,
+                                 double tiny);
+struct oracle_number oracle_mean_square(double beta, double old, const struct oracle_element *e,
+                                        double tiny);
+
+/* A divisor and how far its absolute errors may move it; its roundings are counted elsewhere. */
+struct oracle_span {
+    double low, value, high;
+};
+
+/* factor sqrt(max(x, 0)) + offset, x within `error` of itself: K is K(x)/2 + 3, or + 2 without a
+ * factor. */
+struct oracle_span oracle_root(double x, double error, double factor, double offset);
+
+/* A number times a scalar: K + 2. The quotient: K + K(divisor) + 1. The sum: K + 1. */
+struct oracle_number oracle_times(struct oracle_number number, double factor, double tiny);
+struct oracle_number oracle_quotient(struct oracle_number number, struct oracle_span divisor,
+                                     double tiny);
+struct oracle_number oracle_plus(struct oracle_number one, struct oracle_number other);
+
+/* next = p - step */
+void oracle_subtract(struct oracle_element *e, struct oracle_number step);
 
 /* penalty.c */
 enum { ORACLE_COUPLED = 1, ORACLE_DECOUPLED = 2, ORACLE_PROXIMAL = 4 };

@@ -32,15 +32,21 @@ static double sign(double x)
     return (x > 0) - (x < 0);
 }
 
-/* A weight's rounding and a product, then a sum of the two parts and a sum with g: 3 and 1 u. */
+/*
+ * A weight's rounding and a product, then a sum for each part, with g or with the other part: 4 u
+ * of the parts, 1 or 2 u of g. At p = 0 nothing is added, and nothing rounded.
+ */
 static void couple(const struct oracle_penalty *penalty, const struct oracle_moment *moment,
                    struct oracle_tensor *tensor)
 {
     struct weights w = split(penalty);
+    int sums = (w.l1 > 0) + (w.l2 > 0);
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_element *e = &tensor->elements[i];
         double size = w.l1 * fabs(sign(e->p)) + w.l2 * fabs(e->p);
-        e->g_error += moment->unit * (3 * size + fabs(e->g) + size) + moment->tiny;
+        if (size == 0)
+            continue;
+        e->g_error += moment->unit * (4 * size + sums * fabs(e->g)) + moment->tiny;
         e->g += w.l1 * sign(e->p) + w.l2 * e->p;
     }
 }
@@ -123,9 +129,13 @@ size_t oracle_penalty_list(const struct oracle_policy *policy,
     size_t count = 0;
     double weight_decay =
         oracle_has_option(rule, "weight_decay") ? oracle_value(rule, policy, "weight_decay") : 0;
+    bool decoupled = rule->decoupled_by && oracle_value(rule, policy, rule->decoupled_by) != 0;
     if (weight_decay != 0)
-        list[count++] = (struct oracle_penalty){
-            .name = "l2", .application = rule->decay, .convention = "lr", .weight = weight_decay};
+        list[count++] =
+            (struct oracle_penalty){.name = "l2",
+                                    .application = decoupled ? "decoupled" : rule->decay,
+                                    .convention = "lr",
+                                    .weight = weight_decay};
     for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++)
         list[count++] = policy->penalties[i];
     return count;
