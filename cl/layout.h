@@ -41,12 +41,17 @@ struct tik_offsets {
     ulong state[4];
 };
 
-/* Of one penalty, for one step. All are weights of the elementwise terms l1*|p| + 1/2*l2*p^2. */
+/* Of one penalty, for one step: the weights of its elementwise terms. */
 struct penalty_scalars {
-    float l1;
-    float l2;
+    float l1;        /* of l1*|p| */
+    float l2;        /* of 1/2*l2*p^2 */
     float threshold; /* proximal: lr * l1 */
     float divisor;   /* proximal: 1 + lr * l2 */
+    float weight;    /* of weight/q*|p|^q */
+    float share;     /* weight / q */
+    float pull;      /* proximal: lr * weight */
+    float low;       /* bounds of the box */
+    float high;
 };
 
 /* Of the step, whatever the rule. */

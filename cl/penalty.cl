@@ -1,10 +1,14 @@
 /*
- * The elementwise penalties, in their applications. Every one is a weighted sum of |p| and p^2/2:
+ * The elementwise penalties, in their applications. l1, l2 and the elastic net are weighted sums of
+ * |p| and p^2/2:
  *
  *     coupled     g <- g + l1*sign(p) + l2*p
  *     decoupled   p <- p - (decay*p + step)                               see SUBTRACT in step.cl
  *     proximal    p <- sign(p)*max(|p| - lr*l1, 0) / (1 + lr*l2)          exact zeros
  *     value       l1*|p| + 1/2*l2*p^2                                     for the report
+ *
+ * lp is weight/q*|p|^q. Its proximal point x solves x + c*x^(q - 1) = |p|, c = lr*weight, which has
+ * a closed form for q = 3/2 and q = 3; q = 1 and q = 2 are l1 and l2. The box clamps.
  *
  * Scalar twin: src/scalar/penalty.c.
  */
@@ -72,4 +76,45 @@ float value_l2(const float p, const float sum, const struct penalty_scalars k)
 float value_elastic_net(const float p, const float sum, const struct penalty_scalars k)
 {
     return sum + 0.5f * k.l2 * p * p + k.l1 * fabs(p);
+}
+
+float coupled_lp_three_halves(const float p, const float g, const struct penalty_scalars k)
+{
+    return g + k.weight * (sign_of(p) * square_root(fabs(p)));
+}
+
+float coupled_lp_cubic(const float p, const float g, const struct penalty_scalars k)
+{
+    return g + k.weight * (p * fabs(p));
+}
+
+/* x + c*sqrt(x) = a: sqrt(x) = 2a/(c + sqrt(c^2 + 4a)), the form without cancellation. */
+float proximal_lp_three_halves(const float p, const struct penalty_scalars k)
+{
+    const float a = fabs(p);
+    const float root = divide(2.0f * a, k.pull + square_root(k.pull * k.pull + 4.0f * a));
+    return a <= 0.0f ? 0.0f : copysign(root * root, p);
+}
+
+/* x + c*x^2 = a: x = 2a/(1 + sqrt(1 + 4ca)). */
+float proximal_lp_cubic(const float p, const struct penalty_scalars k)
+{
+    return divide(2.0f * p, 1.0f + square_root(1.0f + 4.0f * k.pull * fabs(p)));
+}
+
+float proximal_box(const float p, const struct penalty_scalars k)
+{
+    return p < k.low ? k.low : p > k.high ? k.high : p;
+}
+
+float value_lp_three_halves(const float p, const float sum, const struct penalty_scalars k)
+{
+    const float a = fabs(p);
+    return sum + k.share * (a * square_root(a));
+}
+
+float value_lp_cubic(const float p, const float sum, const struct penalty_scalars k)
+{
+    const float a = fabs(p);
+    return sum + k.share * (a * a * a);
 }

@@ -7,10 +7,8 @@
 
 /* Penalties as the plan sees them: the rule's weight_decay first, then the policy's own. */
 struct entry {
-    const struct tik_penalty_row *row;
+    struct tik_policy_penalty penalty;
     enum tik_application application;
-    double l1, l2;
-    double convention;
 };
 
 /* NAdam and RAdam let an option choose. */
@@ -24,18 +22,15 @@ static size_t list_entries(const struct tik_policy *policy, struct entry *entrie
 {
     size_t count = 0;
     const double decay = tik_policy_option(policy, "weight_decay");
-    if (decay != 0)
-        entries[count++] = (struct entry){.row = tik_penalty_row_find("l2"),
-                                          .application = decay_application(policy),
-                                          .l2 = decay};
-    for (size_t i = 0; i < policy->penalty_count; i++) {
-        const struct tik_policy_penalty *penalty = &policy->penalty[i];
-        struct entry *entry = &entries[count++];
-        entry->row = penalty->row;
-        entry->application = tik_policy_application(penalty);
-        entry->convention = penalty->option[TIK_PENALTY_CONVENTION];
-        penalty->row->weights(penalty->option, &entry->l1, &entry->l2);
+    if (decay != 0) {
+        tik_policy_make_decay(&entries[count].penalty, decay);
+        entries[count++].application = decay_application(policy);
     }
+    for (size_t i = 0; i < policy->penalty_count; i++)
+        entries[count++] = (struct entry){
+            .penalty = policy->penalty[i],
+            .application = tik_policy_application(&policy->penalty[i]),
+        };
     return count;
 }
 
@@ -53,21 +48,22 @@ void tik_plan_make(const struct tik_policy *policy, bool clipped, bool report,
     plan->penalty_count = list_entries(policy, entries);
     for (size_t i = 0; i < plan->penalty_count; i++) {
         const struct entry *entry = &entries[i];
+        const struct tik_penalty_form *form = entry->penalty.row->choose(entry->penalty.option);
         struct tik_plan_penalty *slot = &plan->penalty[i];
         if (entry->application == TIK_COUPLED)
-            slot->coupled = entry->row->coupled;
+            slot->coupled = form->coupled;
         if (entry->application == TIK_DECOUPLED) {
-            slot->proximal = entry->row->decoupled_rest;
+            slot->proximal = form->decoupled_rest;
             plan->decoupled = true;
         }
         if (entry->application == TIK_PROXIMAL)
-            slot->proximal = entry->row->proximal;
+            slot->proximal = form->proximal;
         if (report)
-            slot->value = entry->row->value;
+            slot->value = form->value;
     }
 }
 
-/* What a decoupled decay is multiplied by: conventions of penalty.c, in their order. */
+/* What a decoupled decay is multiplied by: tik_conventions in their order. */
 static double decay_factor(double convention, double lr, double multiplier)
 {
     if (convention == 0)
@@ -89,15 +85,11 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
     const size_t count = list_entries(policy, entries);
     double decay = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct entry *entry = &entries[i];
-        if (entry->application == TIK_DECOUPLED)
-            decay += decay_factor(entry->convention, lr, multiplier) * entry->l2;
-        values->step.penalty[i] = (struct penalty_scalars){
-            .l1 = (float)entry->l1,
-            .l2 = (float)entry->l2,
-            .threshold = (float)(lr * entry->l1),
-            .divisor = (float)(1 + lr * entry->l2),
-        };
+        const struct tik_policy_penalty *penalty = &entries[i].penalty;
+        if (entries[i].application == TIK_DECOUPLED)
+            decay += decay_factor(tik_policy_convention(penalty), lr, multiplier) *
+                     penalty->row->decay(penalty->option);
+        penalty->row->scalars(penalty->option, lr, &values->step.penalty[i]);
     }
     values->step.decay = (float)decay;
 }

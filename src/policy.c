@@ -155,9 +155,7 @@ enum tik_status tik_policy_add_penalty(struct tik_policy *policy, const char *na
                              "penalty %s is one too many: a policy takes at most %d", name,
                              TIK_MAX_PENALTIES);
 
-    struct tik_policy_penalty *penalty = &policy->penalty[policy->penalty_count];
-    *penalty = (struct tik_policy_penalty){.row = row};
-    set_defaults(row->info.options, row->info.option_count, penalty->option);
+    tik_policy_make_penalty(&policy->penalty[policy->penalty_count], row);
     if (index != NULL)
         *index = policy->penalty_count;
     policy->penalty_count++;
@@ -204,10 +202,31 @@ void tik_policy_clear_penalties(struct tik_policy *policy)
     policy->penalty_count = 0;
 }
 
+void tik_policy_make_penalty(struct tik_policy_penalty *penalty, const struct tik_penalty_row *row)
+{
+    *penalty = (struct tik_policy_penalty){.row = row};
+    set_defaults(row->info.options, row->info.option_count, penalty->option);
+}
+
+void tik_policy_make_decay(struct tik_policy_penalty *penalty, double weight)
+{
+    tik_policy_make_penalty(penalty, tik_penalty_row_find("l2"));
+    const struct tik_penalty_info *info = &penalty->row->info;
+    penalty->option[tik_option_find(info->options, info->option_count, "weight")] = weight;
+}
+
+double tik_policy_convention(const struct tik_policy_penalty *penalty)
+{
+    const struct tik_penalty_info *info = &penalty->row->info;
+    const size_t i = tik_option_find(info->options, info->option_count, "convention");
+    return i < info->option_count ? penalty->option[i] : 0;
+}
+
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty)
 {
-    const struct tik_option *option = &penalty->row->info.options[TIK_PENALTY_APPLICATION];
-    const char *name = option->choices[(size_t)penalty->option[TIK_PENALTY_APPLICATION]];
+    const struct tik_penalty_info *info = &penalty->row->info;
+    const size_t i = tik_option_find(info->options, info->option_count, "application");
+    const char *name = info->options[i].choices[(size_t)penalty->option[i]];
     if (strcmp(name, "coupled") == 0)
         return TIK_COUPLED;
     return strcmp(name, "decoupled") == 0 ? TIK_DECOUPLED : TIK_PROXIMAL;
@@ -221,5 +240,8 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
         return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %s with rule %s: %s",
                              policy->penalty[0].row->info.name, policy->rule->info.name,
                              policy->rule->own_penalties);
+    for (size_t i = 0; i < policy->penalty_count; i++)
+        if (policy->penalty[i].row->choose(policy->penalty[i].option) == NULL)
+            return TIK_ERROR_ARGUMENT;
     return policy->rule->check != NULL ? policy->rule->check(policy->option) : TIK_OK;
 }

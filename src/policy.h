@@ -23,6 +23,15 @@ struct tik_policy {
 /* The value of an option that the rule may not have: 0 then. */
 double tik_policy_option(const struct tik_policy *policy, const char *name);
 
+/* A penalty with its default options. */
+void tik_policy_make_penalty(struct tik_policy_penalty *penalty, const struct tik_penalty_row *row);
+
+/* The penalty that the rule's weight_decay is short for. */
+void tik_policy_make_decay(struct tik_policy_penalty *penalty, double weight);
+
+/* The index among tik_conventions; 0 for a penalty that has none. */
+double tik_policy_convention(const struct tik_policy_penalty *penalty);
+
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty);
 
 #endif

@@ -52,7 +52,7 @@ static enum tik_status check_total(const struct tik_schedule *s)
         return TIK_OK;
     return tik_error_set(TIK_ERROR_ARGUMENT,
                          "schedule: total_steps is %" PRIu64 "; allowed is more than warmup_steps, "
-                                                             "%" PRIu64,
+                         "%" PRIu64,
                          s->total_steps, s->warmup_steps);
 }
 
@@ -71,7 +71,7 @@ static enum tik_status check_milestones(const struct tik_schedule *s)
         if (s->milestones[i] < s->milestones[i - 1])
             return tik_error_set(TIK_ERROR_ARGUMENT,
                                  "schedule: milestones[%zu] is %" PRIu64 "; allowed is at least "
-                                                                         "the one before, %" PRIu64,
+                                 "the one before, %" PRIu64,
                                  i, s->milestones[i], s->milestones[i - 1]);
     return check_gamma(s);
 }

@@ -50,25 +50,26 @@ struct tik_rule_row {
     double (*effective_lr)(const double *options, double lr, uint64_t step);
 };
 
-/* Option values of penalties share these indices; a row lists those it has, in this order. */
-enum {
-    TIK_PENALTY_WEIGHT,
-    TIK_PENALTY_APPLICATION,
-    TIK_PENALTY_CONVENTION,
-    TIK_PENALTY_L1_RATIO,
-};
-
 /* A stage of a penalty: the function's name in cl/penalty.cl and its twin. */
 struct tik_penalty_stage {
     const char *name;
     tik_penalty_twin *twin;
 };
 
+/* One form of a penalty, as its options choose it. */
+struct tik_penalty_form {
+    struct tik_penalty_stage coupled, proximal, value;
+    struct tik_penalty_stage decoupled_rest; /* proximal, beside a decoupled l2 part */
+};
+
 struct tik_penalty_row {
     struct tik_penalty_info info;
-    struct tik_penalty_stage coupled, proximal, decoupled_rest, value;
-    /* Splits the options into the weights of l1*|p| and 1/2*l2*p^2. */
-    void (*weights)(const double *options, double *l1, double *l2);
+    /* Which form these options ask for; NULL, and the error set, when there is none. */
+    const struct tik_penalty_form *(*choose)(const double *options);
+    /* The scalars of a step whose own learning rate is lr, in double, rounded once into *out. */
+    void (*scalars)(const double *options, double lr, struct penalty_scalars *out);
+    /* The weight that a decoupled application shrinks by. NULL: it has none. */
+    double (*decay)(const double *options);
 };
 
 const struct tik_rule_row *tik_rule_row_find(const char *name);

@@ -83,8 +83,15 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
     double carried[TIK_MAX_CARRIED] = {0.81, 0.81};
     plan->rule->scalars(option, values->lr, 3, carried, values->rule);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
-        values->step.penalty[i] = (struct penalty_scalars){
-            .l1 = 0.03f * (float)(i + 1), .l2 = 0.7f, .threshold = 0.01f, .divisor = 1.07f};
+        values->step.penalty[i] = (struct penalty_scalars){.l1 = 0.03f * (float)(i + 1),
+                                                           .l2 = 0.7f,
+                                                           .threshold = 0.01f,
+                                                           .divisor = 1.07f,
+                                                           .weight = 0.06f,
+                                                           .share = 0.04f,
+                                                           .pull = 0.011f,
+                                                           .low = -3.5f,
+                                                           .high = 2.25f};
 }
 
 /* ---- one run on one backend ---- */

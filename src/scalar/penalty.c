@@ -81,3 +81,69 @@ void tik_scalar_value_elastic_net(size_t n, const float *restrict p,
     for (size_t i = 0; i < n; i++)
         sum[i] = sum[i] + 0.5f * l2 * p[i] * p[i] + l1 * fabsf(p[i]);
 }
+
+void tik_scalar_coupled_lp_three_halves(size_t n, const float *restrict p,
+                                        const struct penalty_scalars *k, float *restrict g)
+{
+    const float weight = k->weight;
+    for (size_t i = 0; i < n; i++)
+        g[i] = g[i] + weight * (sign_of(p[i]) * square_root(fabsf(p[i])));
+}
+
+void tik_scalar_coupled_lp_cubic(size_t n, const float *restrict p, const struct penalty_scalars *k,
+                                 float *restrict g)
+{
+    const float weight = k->weight;
+    for (size_t i = 0; i < n; i++)
+        g[i] = g[i] + weight * (p[i] * fabsf(p[i]));
+}
+
+void tik_scalar_proximal_lp_three_halves(size_t n, const float *unused,
+                                         const struct penalty_scalars *k, float *restrict p)
+{
+    (void)unused;
+    const float pull = k->pull;
+    for (size_t i = 0; i < n; i++) {
+        const float a = fabsf(p[i]);
+        const float root = divide(2.0f * a, pull + square_root(pull * pull + 4.0f * a));
+        p[i] = a <= 0.0f ? 0.0f : copysignf(root * root, p[i]);
+    }
+}
+
+void tik_scalar_proximal_lp_cubic(size_t n, const float *unused, const struct penalty_scalars *k,
+                                  float *restrict p)
+{
+    (void)unused;
+    const float pull = k->pull;
+    for (size_t i = 0; i < n; i++)
+        p[i] = divide(2.0f * p[i], 1.0f + square_root(1.0f + 4.0f * pull * fabsf(p[i])));
+}
+
+void tik_scalar_proximal_box(size_t n, const float *unused, const struct penalty_scalars *k,
+                             float *restrict p)
+{
+    (void)unused;
+    const float low = k->low, high = k->high;
+    for (size_t i = 0; i < n; i++)
+        p[i] = p[i] < low ? low : p[i] > high ? high : p[i];
+}
+
+void tik_scalar_value_lp_three_halves(size_t n, const float *restrict p,
+                                      const struct penalty_scalars *k, float *restrict sum)
+{
+    const float share = k->share;
+    for (size_t i = 0; i < n; i++) {
+        const float a = fabsf(p[i]);
+        sum[i] = sum[i] + share * (a * square_root(a));
+    }
+}
+
+void tik_scalar_value_lp_cubic(size_t n, const float *restrict p, const struct penalty_scalars *k,
+                               float *restrict sum)
+{
+    const float share = k->share;
+    for (size_t i = 0; i < n; i++) {
+        const float a = fabsf(p[i]);
+        sum[i] = sum[i] + share * (a * a * a);
+    }
+}

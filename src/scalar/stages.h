@@ -17,5 +17,9 @@ tik_after_twin tik_scalar_asgd_average;
 tik_penalty_twin tik_scalar_coupled_l1, tik_scalar_coupled_l2, tik_scalar_coupled_elastic_net;
 tik_penalty_twin tik_scalar_proximal_l1, tik_scalar_proximal_l2, tik_scalar_proximal_elastic_net;
 tik_penalty_twin tik_scalar_value_l1, tik_scalar_value_l2, tik_scalar_value_elastic_net;
+tik_penalty_twin tik_scalar_coupled_lp_three_halves, tik_scalar_coupled_lp_cubic;
+tik_penalty_twin tik_scalar_proximal_lp_three_halves, tik_scalar_proximal_lp_cubic;
+tik_penalty_twin tik_scalar_value_lp_three_halves, tik_scalar_value_lp_cubic;
+tik_penalty_twin tik_scalar_proximal_box;
 
 #endif

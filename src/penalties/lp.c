@@ -1,0 +1,82 @@
+/* The row of lp. Equations: cl/penalty.cl. */
+#include "../error.h"
+#include "../scalar/stages.h"
+
+#include "options.h"
+
+enum { WEIGHT, EXPONENT, APPLICATION, COUNT };
+
+static const struct tik_option options[COUNT] = {
+    [WEIGHT] = OPTION_WEIGHT("lambda of lambda/p*sum |w|^p"),
+    [EXPONENT] = {.name = "p",
+                  .type = TIK_OPTION_REAL,
+                  .value = 1.5,
+                  .range = "1, 1.5, 2 or 3",
+                  .low = 1,
+                  .high = 3,
+                  .doc = "the exponent: those with a closed form"},
+    [APPLICATION] = OPTION_SMOOTH_APPLICATION(1, "proximal: the exact proximal point"),
+};
+
+/* With p = 1 and p = 2 it is l1 and l2, by other weights. */
+static const struct tik_penalty_form absolute = {
+    .coupled = {"coupled_l1", tik_scalar_coupled_l1},
+    .proximal = {"proximal_l1", tik_scalar_proximal_l1},
+    .value = {"value_l1", tik_scalar_value_l1},
+};
+static const struct tik_penalty_form square = {
+    .coupled = {"coupled_l2", tik_scalar_coupled_l2},
+    .proximal = {"proximal_l2", tik_scalar_proximal_l2},
+    .value = {"value_l2", tik_scalar_value_l2},
+};
+static const struct tik_penalty_form three_halves = {
+    .coupled = {"coupled_lp_three_halves", tik_scalar_coupled_lp_three_halves},
+    .proximal = {"proximal_lp_three_halves", tik_scalar_proximal_lp_three_halves},
+    .value = {"value_lp_three_halves", tik_scalar_value_lp_three_halves},
+};
+static const struct tik_penalty_form cubic = {
+    .coupled = {"coupled_lp_cubic", tik_scalar_coupled_lp_cubic},
+    .proximal = {"proximal_lp_cubic", tik_scalar_proximal_lp_cubic},
+    .value = {"value_lp_cubic", tik_scalar_value_lp_cubic},
+};
+
+static const struct tik_penalty_form *choose(const double *o)
+{
+    if (o[EXPONENT] == 1.0)
+        return &absolute;
+    if (o[EXPONENT] == 1.5)
+        return &three_halves;
+    if (o[EXPONENT] == 2.0)
+        return &square;
+    if (o[EXPONENT] == 3.0)
+        return &cubic;
+    tik_error_set(TIK_ERROR_ARGUMENT,
+                  "penalty lp: p is %.17g; allowed is 1, 1.5, 2 or 3, which have closed forms",
+                  o[EXPONENT]);
+    return NULL;
+}
+
+static void scalars(const double *o, double lr, struct penalty_scalars *k)
+{
+    k->l1 = (float)o[WEIGHT];
+    k->l2 = (float)o[WEIGHT];
+    k->threshold = (float)(lr * o[WEIGHT]);
+    k->divisor = (float)(1 + lr * o[WEIGHT]);
+    k->weight = (float)o[WEIGHT];
+    k->share = (float)(o[WEIGHT] / o[EXPONENT]);
+    k->pull = (float)(lr * o[WEIGHT]);
+}
+
+const struct tik_penalty_row tik_penalty_lp = {
+    .info = {.name = "lp",
+             .equation = "weight/p*sum |w|^p; coupled g += weight*sign(w)*|w|^(p - 1); proximal "
+                         "with c = lr*weight, a = |w|: p = 3/2: (2a/(c + sqrt(c^2 + 4a)))^2, p = "
+                         "3: 2a/(1 + sqrt(1 + 4ca)), times sign(w)",
+             .citation = "Frank and Friedman 1993 (bridge); proximal points: Chaux, Combettes, "
+                         "Pesquet, Wajs 2007",
+             .options = options,
+             .option_count = COUNT,
+             .applications = TIK_COUPLED | TIK_PROXIMAL},
+    .choose = choose,
+    .scalars = scalars,
+};

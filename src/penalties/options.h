@@ -1,0 +1,40 @@
+/* Options that many penalties share. */
+#ifndef TIK_SRC_PENALTIES_OPTIONS_H
+#define TIK_SRC_PENALTIES_OPTIONS_H
+
+#include <math.h>
+
+#include "../table.h"
+
+/* The names of choices, in the order of their values. */
+extern const char *const tik_all_applications[];
+extern const char *const tik_smooth_applications[];
+extern const char *const tik_proximal_only[];
+extern const char *const tik_conventions[];
+
+#define OPTION_WEIGHT(text)                                                                        \
+    {                                                                                              \
+        .name = "weight", .type = TIK_OPTION_REAL, .range = "[0, inf)", .high = INFINITY,          \
+        .doc = text                                                                                \
+    }
+/* Coupled, decoupled or proximal; the first is the default unless a value is given. */
+#define OPTION_ANY_APPLICATION(default_value, text)                                                \
+    {                                                                                              \
+        .name = "application", .type = TIK_OPTION_CHOICE, .value = default_value,                  \
+        .range = "coupled, decoupled or proximal", .high = 2, .choices = tik_all_applications,     \
+        .doc = text                                                                                \
+    }
+#define OPTION_SMOOTH_APPLICATION(default_value, text)                                             \
+    {                                                                                              \
+        .name = "application", .type = TIK_OPTION_CHOICE, .value = default_value,                  \
+        .range = "coupled or proximal", .high = 1, .choices = tik_smooth_applications, .doc = text \
+    }
+#define OPTION_CONVENTION                                                                          \
+    {                                                                                              \
+        .name = "convention", .type = TIK_OPTION_CHOICE, .range = "lr, schedule or none",          \
+        .high = 2, .choices = tik_conventions,                                                     \
+        .doc = "what multiplies a decoupled decay: lr with its schedule, the schedule's "          \
+               "multiplier alone, or nothing"                                                      \
+    }
+
+#endif
