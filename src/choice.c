@@ -240,7 +240,7 @@ static enum tik_status settle(struct search *search)
     if (context->strict)
         return tik_error_set(TIK_ERROR_FALLBACK, "strict, and '%s' is not fit for use%s",
                              search->wanted, search->unfit);
-    tik_context_fell_back(context, search->unfit + strlen("; "));
+    tik_context_fell_back(context, search->unfit + strlen("; "), true);
     take_scalar(context, "the device asked for is not fit for use");
     return TIK_OK;
 }

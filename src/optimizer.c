@@ -304,10 +304,11 @@ enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t ten
         return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
                              buffer == NULL ? "buffer" : "offset");
     const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
     uint64_t begin;
-    struct tik_buffer *memory =
-        tik_piece_array(&optimizer->store.pieces[entry->piece], array, &begin);
-    *buffer = optimizer->backend->ops->memory_handle(memory);
+    struct tik_buffer *memory = tik_piece_array(piece, array, &begin);
+    const bool host = piece->kind == TIK_MEMORY_HOST && part < TIK_STATE;
+    *buffer = host ? NULL : optimizer->backend->ops->memory_handle(memory);
     *offset = (size_t)(begin + entry->first);
     return TIK_OK;
 }
@@ -441,10 +442,13 @@ void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optim
     *stats = optimizer->stats;
 }
 
+/* A program that could not be had says nothing: the scalar path took its steps. */
 enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
 {
     const struct tik_backend_ops *ops = optimizer->backend->ops;
     enum tik_conformance weakest = TIK_EXACT;
+    if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
+        return TIK_UNTESTED;
     for (size_t g = 0; g <= optimizer->group_count; g++) {
         const struct tik_program *program =
             g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;

@@ -42,8 +42,8 @@ enum tik_status tik_schedule_check(const struct tik_schedule *schedule)
     case TIK_SCHEDULE_COSINE:
         if (schedule->total_steps <= schedule->warmup_steps)
             return tik_error_set(TIK_ERROR_ARGUMENT,
-                                 "schedule: total_steps is %" PRIu64 "; allowed is more than "
-                                                                     "warmup_steps, %" PRIu64,
+                                 "schedule: total_steps is %" PRIu64
+                                 "; allowed is more than warmup_steps, %" PRIu64,
                                  schedule->total_steps, schedule->warmup_steps);
         return check_unit("final", schedule->final);
     }

@@ -55,9 +55,9 @@ static enum tik_status prepare_programs(struct tik_optimizer *optimizer)
     if (status == TIK_OK && optimizer->store.clip && optimizer->norm_program == NULL)
         status = tik_program_prepare(optimizer->context, optimizer->backend, NULL,
                                      &optimizer->norm_program, NULL);
-    return status == TIK_ERROR_TORN ? tik_error_prefix(TIK_ERROR_DEVICE, "the known-answer run of "
-                                                                         "a program: ")
-                                    : status;
+    if (status == TIK_ERROR_TORN)
+        status = tik_error_prefix(TIK_ERROR_DEVICE, "the known-answer run of a program: ");
+    return status;
 }
 
 enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer)
@@ -180,7 +180,7 @@ static enum tik_status fall_back(struct tik_optimizer *optimizer, enum tik_statu
         status = tik_shadow_store(shadow);
     if (status == TIK_OK) {
         /* Nothing failed since: the last error is still the device's. */
-        tik_context_fell_back(context, tik_last_error());
+        tik_context_fell_back(context, tik_last_error(), optimizer->stats.fallbacks == 0);
         optimizer->stats.fallbacks++;
         count_step(optimizer);
         optimizer->store.reported = tik_shadow_store_report(shadow) == TIK_OK;

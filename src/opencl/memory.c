@@ -39,9 +39,8 @@ static enum tik_status too_large(struct opencl_device *device, size_t bytes)
     if (error != CL_SUCCESS || bytes <= most)
         return TIK_OK;
     return tik_error_set(TIK_ERROR_MEMORY,
-                         "a buffer of %zu bytes: the device takes at most %" PRIu64 " (CL_DEVICE_"
-                                                                                    "MAX_MEM_ALLOC_"
-                                                                                    "SIZE)",
+                         "a buffer of %zu bytes: the device takes at most %" PRIu64
+                         " (CL_DEVICE_MAX_MEM_ALLOC_SIZE)",
                          bytes, (uint64_t)most);
 }
 
