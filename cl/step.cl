@@ -108,13 +108,18 @@ void tik_step(const ulong count,
               __global float *restrict state1,
               __global float *restrict state2,
               __global float *restrict state3,
-              const struct tik_offsets at,
+              const struct tik_offsets offsets,
               __global const float *restrict factor,
-              const struct step_scalars step,
-              const struct SCALARS rule,
+              const struct step_scalars step_values,
+              const struct SCALARS rule_values,
               __global struct tik_partial *restrict partials)
 {
     __local float scratch[REPORT ? LOCAL_SIZE : 1];
+    /* Copied, since Mesa warns of wrong results where a loop reads a struct argument in place. */
+    const struct tik_offsets at = offsets;
+    const struct step_scalars step = step_values;
+    const struct SCALARS rule = rule_values;
+
     const ulong b = get_group_id(0);
     const ulong first = blocks ? blocks[b].first : b * TIK_BLOCK;
     const uint length = blocks ? blocks[b].length : (uint)min((ulong)TIK_BLOCK, count - first);

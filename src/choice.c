@@ -167,9 +167,9 @@ struct search {
     /* The first device that opened, but is not exact. */
     struct tik_opencl_device *second;
     struct tik_backend *second_backend;
-    /* Candidates, fit or not, and why the last unfit one was. */
+    /* Candidates, fit or not, and why the unfit ones are. */
     size_t candidates;
-    char unfit[512];
+    char unfit[2048];
 };
 
 /* Why a candidate that works is the one. */
@@ -191,8 +191,9 @@ static bool try_candidate(struct search *search, struct tik_opencl_device *devic
     search->candidates++;
     if (!device->info.usable ||
         tik_choice_probe(search->context, search->options, device, &backend) != TIK_OK) {
-        snprintf(search->unfit, sizeof search->unfit, "%.100s: %.400s", device->info.name,
-                 device->info.reason);
+        const size_t length = strlen(search->unfit);
+        snprintf(search->unfit + length, sizeof search->unfit - length, "; %.100s: %.400s",
+                 device->info.name, device->info.reason);
         return false;
     }
     if (device->info.conformance == TIK_EXACT || search->wish == WISH_INDEX) {
@@ -235,12 +236,11 @@ static enum tik_status settle(struct search *search)
                              "there is",
                              search->wanted);
     if (search->wish == WISH_OPENCL)
-        return tik_error_set(TIK_ERROR_NO_DEVICE, "no OpenCL device is fit for use; %s",
-                             search->unfit);
+        return tik_error_set(TIK_ERROR_DEVICE, "no OpenCL device is fit for use%s", search->unfit);
     if (context->strict)
-        return tik_error_set(TIK_ERROR_FALLBACK, "strict, and '%s' is not fit for use; %s",
+        return tik_error_set(TIK_ERROR_FALLBACK, "strict, and '%s' is not fit for use%s",
                              search->wanted, search->unfit);
-    tik_context_fell_back(context, search->unfit);
+    tik_context_fell_back(context, search->unfit + strlen("; "), true);
     take_scalar(context, "the device asked for is not fit for use");
     return TIK_OK;
 }

@@ -34,11 +34,12 @@ void tik_context_log(const struct tik_context *context, enum tik_log_level level
     context->log(level, text, context->log_data);
 }
 
-void tik_context_fell_back(struct tik_context *context, const char *why)
+void tik_context_fell_back(struct tik_context *context, const char *why, bool first)
 {
     atomic_fetch_add(&context->fallbacks, 1);
-    tik_context_log(context, TIK_LOG_WARNING, "the scalar path takes over from %s: %s",
-                    context->device.name, why);
+    if (first)
+        tik_context_log(context, TIK_LOG_WARNING, "the scalar path takes over from %s: %s",
+                        context->device.name, why);
 }
 
 static enum tik_status check_borrowed(const struct tik_context_options *options)

@@ -23,7 +23,7 @@ struct tik_context {
 void tik_context_log(const struct tik_context *context, enum tik_log_level level,
                      const char *format, ...) TIK_PRINTF(3, 4);
 
-/* Counts a fallback and tells of it. */
-void tik_context_fell_back(struct tik_context *context, const char *why);
+/* Counts a fallback and, the first time, tells of it. */
+void tik_context_fell_back(struct tik_context *context, const char *why, bool first);
 
 #endif

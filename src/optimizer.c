@@ -76,6 +76,22 @@ void tik_optimizer_destroy(struct tik_optimizer *optimizer)
     free(optimizer);
 }
 
+enum tik_status tik_optimizer_check(const struct tik_optimizer *optimizer)
+{
+    if (optimizer == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "optimizer is NULL");
+    if (optimizer->torn)
+        return tik_error_set(TIK_ERROR_TORN, "the device failed while it wrote an earlier step; "
+                                             "make a new optimizer from a checkpoint");
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_settle(struct tik_optimizer *optimizer, enum tik_status status)
+{
+    optimizer->torn |= status == TIK_ERROR_TORN;
+    return status;
+}
+
 static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t group)
 {
     if (optimizer == NULL)
@@ -201,11 +217,13 @@ enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t
     if (policy->rule->initial != NULL)
         policy->rule->initial(policy->option, initial);
     if (status == TIK_OK)
+        status = tik_optimizer_check(optimizer);
+    if (status == TIK_OK)
         status = tik_store_add(&optimizer->store, group,
                                optimizer->groups[group].plan.variant->state_count, initial, tensor,
                                &number);
     if (status != TIK_OK)
-        return status;
+        return tik_optimizer_settle(optimizer, status);
     optimizer->groups[group].active++;
     if (index != NULL)
         *index = number;
@@ -243,7 +261,9 @@ static enum tik_status find_part(struct tik_optimizer *optimizer, size_t tensor,
                              "+ slot for its %zu states",
                              part, entry->name, states);
     *array = (size_t)(part - TIK_PARAM);
-    return tik_store_commit(&optimizer->store);
+    const enum tik_status whole = tik_optimizer_check(optimizer);
+    return whole == TIK_OK ? tik_optimizer_settle(optimizer, tik_store_commit(&optimizer->store))
+                           : whole;
 }
 
 enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer, size_t tensor, int part,
@@ -258,8 +278,9 @@ enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer, size_t tens
         return TIK_OK;
     if (values == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "values for tensor %s is NULL", entry->name);
-    return tik_piece_write(&optimizer->store, &optimizer->store.pieces[entry->piece], array,
-                           entry->first, entry->count, values);
+    return tik_optimizer_settle(
+        optimizer, tik_piece_write(&optimizer->store, &optimizer->store.pieces[entry->piece], array,
+                                   entry->first, entry->count, values));
 }
 
 enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer, size_t tensor, int part,
@@ -274,8 +295,9 @@ enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer, size_t tenso
         return TIK_OK;
     if (values == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "values for tensor %s is NULL", entry->name);
-    return tik_piece_read(&optimizer->store, &optimizer->store.pieces[entry->piece], array,
-                          entry->first, entry->count, values);
+    return tik_optimizer_settle(
+        optimizer, tik_piece_read(&optimizer->store, &optimizer->store.pieces[entry->piece], array,
+                                  entry->first, entry->count, values));
 }
 
 enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t tensor, int part,
@@ -289,10 +311,11 @@ enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t ten
         return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
                              buffer == NULL ? "buffer" : "offset");
     const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
     uint64_t begin;
-    struct tik_buffer *memory =
-        tik_piece_array(&optimizer->store.pieces[entry->piece], array, &begin);
-    *buffer = optimizer->backend->ops->memory_handle(memory);
+    struct tik_buffer *memory = tik_piece_array(piece, array, &begin);
+    const bool host = piece->kind == TIK_MEMORY_HOST && part < TIK_STATE;
+    *buffer = host ? NULL : optimizer->backend->ops->memory_handle(memory);
     *offset = (size_t)(begin + entry->first);
     return TIK_OK;
 }
@@ -392,18 +415,24 @@ enum tik_status tik_optimizer_group_rule(const struct tik_optimizer *optimizer, 
                                          const char **rule)
 {
     const enum tik_status status = check_group(optimizer, group);
-    if (status == TIK_OK)
-        *rule = optimizer->groups[group].policy.rule->info.name;
-    return status;
+    if (status != TIK_OK)
+        return status;
+    if (rule == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "rule is NULL");
+    *rule = optimizer->groups[group].policy.rule->info.name;
+    return TIK_OK;
 }
 
 enum tik_status tik_optimizer_steps(const struct tik_optimizer *optimizer, size_t group,
                                     uint64_t *steps)
 {
     const enum tik_status status = check_group(optimizer, group);
-    if (status == TIK_OK)
-        *steps = optimizer->groups[group].steps;
-    return status;
+    if (status != TIK_OK)
+        return status;
+    if (steps == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "steps is NULL");
+    *steps = optimizer->groups[group].steps;
+    return TIK_OK;
 }
 
 enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t group,
@@ -471,10 +500,13 @@ void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optim
     *stats = optimizer->stats;
 }
 
+/* A program that could not be had says nothing: the scalar path took its steps. */
 enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
 {
     const struct tik_backend_ops *ops = optimizer->backend->ops;
     enum tik_conformance weakest = TIK_EXACT;
+    if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
+        return TIK_UNTESTED;
     for (size_t g = 0; g <= optimizer->group_count; g++) {
         const struct tik_program *program =
             g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;

@@ -24,11 +24,19 @@ void tik_sample_destroy(struct tik_sample *sample)
     free(sample);
 }
 
+/* Never more than the piece has. */
+static size_t count_wanted(const struct tik_optimizer *optimizer, const struct tik_piece *piece)
+{
+    const size_t most = optimizer->options.verify_blocks;
+    return piece->block_count < most ? piece->block_count : most;
+}
+
 enum tik_status tik_sample_create(struct tik_optimizer *optimizer, struct tik_sample **sample)
 {
     const struct tik_store *store = &optimizer->store;
-    const size_t most = optimizer->options.verify_blocks;
-    const size_t bytes = sizeof **sample + store->piece_count * most * sizeof(struct sampled_block);
+    size_t bytes = sizeof **sample;
+    for (size_t i = 0; i < store->piece_count; i++)
+        bytes += count_wanted(optimizer, &store->pieces[i]) * sizeof(struct sampled_block);
     struct tik_sample *made = malloc(bytes);
     if (made == NULL)
         return tik_error_memory("a sample of blocks", bytes);
@@ -37,7 +45,7 @@ enum tik_status tik_sample_create(struct tik_optimizer *optimizer, struct tik_sa
     enum tik_status status = TIK_OK;
     for (size_t i = 0; i < store->piece_count; i++) {
         const struct tik_piece *piece = &store->pieces[i];
-        const size_t wanted = piece->block_count < most ? piece->block_count : most;
+        const size_t wanted = count_wanted(optimizer, piece);
         for (size_t j = 0; j < wanted && status == TIK_OK; j++) {
             struct sampled_block *s = &made->blocks[made->count++];
             /* The golden ratio's multiples reach every block, none twice in a row. */

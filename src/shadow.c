@@ -213,23 +213,13 @@ static enum tik_status store_table(struct tik_shadow *shadow, struct tik_buffer 
 
 enum tik_status tik_shadow_store(struct tik_shadow *shadow)
 {
-    struct tik_optimizer *optimizer = shadow->optimizer;
-    const struct tik_store *store = &optimizer->store;
-    enum tik_status status = TIK_OK;
-    if (store->clip)
-        status = store_table(shadow, shadow->factor, store->factor, 2 * sizeof(float));
-    if (status == TIK_OK && store->report && store->slots > 0)
-        status = store_table(shadow, shadow->partials, store->partials,
-                             store->slots * sizeof(struct tik_partial));
-    if (status != TIK_OK)
-        return status; /* no tensor was touched */
-
+    const struct tik_store *store = &shadow->optimizer->store;
     for (size_t i = 0; i < shadow->piece_count; i++) {
         const struct tik_piece *piece = &store->pieces[i];
         for (size_t k = 0; k < array_count(piece); k++) {
             if (k == 1 || piece->elements == 0)
                 continue;
-            status =
+            const enum tik_status status =
                 tik_piece_write(store, piece, k, 0, piece->elements, shadow->pieces[i].array[k]);
             if (status != TIK_OK)
                 return tik_error_prefix(TIK_ERROR_TORN, "the scalar path's result could not be "
@@ -237,4 +227,16 @@ enum tik_status tik_shadow_store(struct tik_shadow *shadow)
         }
     }
     return TIK_OK;
+}
+
+enum tik_status tik_shadow_store_report(struct tik_shadow *shadow)
+{
+    const struct tik_store *store = &shadow->optimizer->store;
+    enum tik_status status = TIK_OK;
+    if (store->clip)
+        status = store_table(shadow, shadow->factor, store->factor, 2 * sizeof(float));
+    if (status == TIK_OK && store->report && store->slots > 0)
+        status = store_table(shadow, shadow->partials, store->partials,
+                             store->slots * sizeof(struct tik_partial));
+    return status;
 }

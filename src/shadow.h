@@ -23,6 +23,9 @@ enum tik_status tik_shadow_compare(struct tik_shadow *shadow, uint64_t *words,
 /* Copies the results to the device. TIK_ERROR_TORN when that stops half-way. */
 enum tik_status tik_shadow_store(struct tik_shadow *shadow);
 
+/* Likewise what the step's report is made of. Without it the step has none. */
+enum tik_status tik_shadow_store_report(struct tik_shadow *shadow);
+
 /*
  * The same for a few blocks only: created before the step, compared after it, with the clip factor
  * that the device computed.

@@ -13,16 +13,6 @@
 #include "scalar/reduce.h"
 #include "shadow.h"
 
-static enum tik_status check_whole(const struct tik_optimizer *optimizer)
-{
-    if (optimizer == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "optimizer is NULL");
-    if (optimizer->torn)
-        return tik_error_set(TIK_ERROR_TORN, "the device failed while it wrote an earlier step; "
-                                             "make a new optimizer from a checkpoint");
-    return TIK_OK;
-}
-
 /* The program of the group's present plan. */
 static enum tik_status prepare_group(struct tik_optimizer *optimizer, struct tik_group *group)
 {
@@ -39,23 +29,47 @@ static enum tik_status prepare_group(struct tik_optimizer *optimizer, struct tik
     return TIK_OK;
 }
 
+static bool is_prepared(const struct tik_optimizer *optimizer)
+{
+    bool prepared = !optimizer->store.clip || optimizer->norm_program != NULL;
+    for (size_t g = 0; g < optimizer->group_count; g++)
+        prepared &= optimizer->groups[g].program != NULL &&
+                    tik_plan_equal(&optimizer->groups[g].plan, &optimizer->groups[g].compiled);
+    return prepared;
+}
+
+/*
+ * Steps under way are waited for first, so that what fails afterwards is a known-answer run, on
+ * memory of its own, and tears nothing.
+ */
 static enum tik_status prepare_programs(struct tik_optimizer *optimizer)
 {
+    if (is_prepared(optimizer))
+        return TIK_OK;
     enum tik_status status = TIK_OK;
+    if (optimizer->stats.steps > 0)
+        status = optimizer->backend->ops->finish(optimizer->backend);
+    if (status != TIK_OK)
+        return status;
     for (size_t g = 0; g < optimizer->group_count && status == TIK_OK; g++)
         status = prepare_group(optimizer, &optimizer->groups[g]);
     if (status == TIK_OK && optimizer->store.clip && optimizer->norm_program == NULL)
         status = tik_program_prepare(optimizer->context, optimizer->backend, NULL,
                                      &optimizer->norm_program, NULL);
+    if (status == TIK_ERROR_TORN)
+        status = tik_error_prefix(TIK_ERROR_DEVICE, "the known-answer run of a program: ");
     return status;
 }
 
 enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer)
 {
-    enum tik_status status = check_whole(optimizer);
+    enum tik_status status = tik_optimizer_check(optimizer);
+    if (status != TIK_OK)
+        return status;
+    status = tik_store_commit(&optimizer->store);
     if (status == TIK_OK)
-        status = tik_store_commit(&optimizer->store);
-    return status == TIK_OK ? prepare_programs(optimizer) : status;
+        status = prepare_programs(optimizer);
+    return tik_optimizer_settle(optimizer, status);
 }
 
 /* 1 - decay rounds to 1 below this: nothing is left of the decay but what the step adds to it. */
@@ -76,6 +90,7 @@ static void compute_values(struct tik_optimizer *optimizer)
 {
     fenv_t saved;
     tik_numeric_enter(&saved);
+    optimizer->max_norm = (float)optimizer->options.max_norm;
     for (size_t g = 0; g < optimizer->group_count; g++) {
         struct tik_group *group = &optimizer->groups[g];
         const uint64_t step = group->steps + 1;
@@ -99,7 +114,7 @@ void tik_optimizer_run(const struct tik_optimizer *optimizer, struct tik_apply *
     run->norm = (struct tik_norm_finish){.program = optimizer->norm_program,
                                          .tensors = store->tensor_blocks,
                                          .tensor_count = (uint32_t)store->tensor_count,
-                                         .max_norm = (float)optimizer->options.max_norm,
+                                         .max_norm = optimizer->max_norm,
                                          .sums = store->sums,
                                          .totals = store->totals,
                                          .factor = store->factor};
@@ -142,16 +157,11 @@ static void count_step(struct tik_optimizer *optimizer)
             group->steps++;
             memcpy(group->carried, group->coming, sizeof group->carried);
         }
+        group->lr = group->values.lr;
         group->stepped = true;
     }
+    optimizer->store.reported = true;
     optimizer->stats.steps++;
-}
-
-/* A device that failed while it wrote stays torn. */
-static enum tik_status remember_torn(struct tik_optimizer *optimizer, enum tik_status status)
-{
-    optimizer->torn |= status == TIK_ERROR_TORN;
-    return status;
 }
 
 /* The scalar path takes the step that the device could not; the device's error is in the message.
@@ -166,8 +176,6 @@ static enum tik_status fall_back(struct tik_optimizer *optimizer, enum tik_statu
     if (context->strict)
         return tik_error_prefix(TIK_ERROR_FALLBACK, "strict, so the scalar path does not take "
                                                     "over: ");
-    tik_context_fell_back(context, tik_last_error());
-
     struct tik_shadow *shadow;
     enum tik_status status = tik_shadow_create(optimizer, &shadow);
     if (status != TIK_OK)
@@ -175,12 +183,15 @@ static enum tik_status fall_back(struct tik_optimizer *optimizer, enum tik_statu
     status = tik_shadow_step(shadow);
     if (status == TIK_OK)
         status = tik_shadow_store(shadow);
-    tik_shadow_destroy(shadow);
     if (status == TIK_OK) {
+        /* Nothing failed since: the last error is still the device's. */
+        tik_context_fell_back(context, tik_last_error(), optimizer->stats.fallbacks == 0);
         optimizer->stats.fallbacks++;
         count_step(optimizer);
+        optimizer->store.reported = tik_shadow_store_report(shadow) == TIK_OK;
     }
-    return remember_torn(optimizer, status);
+    tik_shadow_destroy(shadow);
+    return status;
 }
 
 static enum tik_status judge(struct tik_optimizer *optimizer, uint64_t words, uint64_t mismatches)
@@ -200,23 +211,34 @@ static enum tik_status judge(struct tik_optimizer *optimizer, uint64_t words, ui
                          (unsigned long long)words);
 }
 
+/* The step was taken, but what it was to be compared with could not be read. */
+static enum tik_status not_compared(struct tik_optimizer *optimizer, enum tik_status status)
+{
+    if (status == TIK_ERROR_TORN)
+        return status;
+    tik_context_log(optimizer->context, TIK_LOG_WARNING, "a step was not compared: %s",
+                    tik_last_error());
+    if (!optimizer->context->strict)
+        return TIK_OK;
+    return tik_error_prefix(TIK_ERROR_MISMATCH, "the step was taken, but not compared: ");
+}
+
 static enum tik_status step_and_compare_all(struct tik_optimizer *optimizer)
 {
     uint64_t words = 0, mismatches = 0;
     struct tik_shadow *shadow;
     enum tik_status status = tik_shadow_create(optimizer, &shadow);
     if (status != TIK_OK)
-        return status;
+        return fall_back(optimizer, status);
     status = enqueue(optimizer);
     if (status == TIK_OK) {
         count_step(optimizer);
         status = tik_shadow_step(shadow);
         if (status == TIK_OK)
             status = tik_shadow_compare(shadow, &words, &mismatches);
-        if (status == TIK_OK)
-            status = judge(optimizer, words, mismatches);
         tik_shadow_destroy(shadow);
-        return status;
+        return status == TIK_OK ? judge(optimizer, words, mismatches)
+                                : not_compared(optimizer, status);
     }
     tik_shadow_destroy(shadow);
     return fall_back(optimizer, status);
@@ -228,15 +250,14 @@ static enum tik_status step_and_compare_sample(struct tik_optimizer *optimizer)
     struct tik_sample *sample;
     enum tik_status status = tik_sample_create(optimizer, &sample);
     if (status != TIK_OK)
-        return status;
+        return fall_back(optimizer, status);
     status = enqueue(optimizer);
     if (status == TIK_OK) {
         count_step(optimizer);
         status = tik_sample_compare(sample, &words, &mismatches);
-        if (status == TIK_OK)
-            status = judge(optimizer, words, mismatches);
         tik_sample_destroy(sample);
-        return status;
+        return status == TIK_OK ? judge(optimizer, words, mismatches)
+                                : not_compared(optimizer, status);
     }
     tik_sample_destroy(sample);
     return fall_back(optimizer, status);
@@ -251,11 +272,9 @@ static enum tik_status step_unwatched(struct tik_optimizer *optimizer)
     return TIK_OK;
 }
 
-enum tik_status tik_optimizer_step(struct tik_optimizer *optimizer)
+static enum tik_status step(struct tik_optimizer *optimizer)
 {
-    enum tik_status status = check_whole(optimizer);
-    if (status == TIK_OK)
-        status = tik_store_commit(&optimizer->store);
+    enum tik_status status = tik_store_commit(&optimizer->store);
     if (status != TIK_OK)
         return status;
     compute_values(optimizer);
@@ -277,12 +296,18 @@ enum tik_status tik_optimizer_step(struct tik_optimizer *optimizer)
     return step_unwatched(optimizer);
 }
 
+enum tik_status tik_optimizer_step(struct tik_optimizer *optimizer)
+{
+    const enum tik_status status = tik_optimizer_check(optimizer);
+    return status == TIK_OK ? tik_optimizer_settle(optimizer, step(optimizer)) : status;
+}
+
 enum tik_status tik_optimizer_sync(struct tik_optimizer *optimizer)
 {
-    const enum tik_status status = check_whole(optimizer);
+    const enum tik_status status = tik_optimizer_check(optimizer);
     if (status != TIK_OK)
         return status;
-    return remember_torn(optimizer, optimizer->backend->ops->finish(optimizer->backend));
+    return tik_optimizer_settle(optimizer, optimizer->backend->ops->finish(optimizer->backend));
 }
 
 /* ---- report ---- */
@@ -350,7 +375,7 @@ static enum tik_status read_partials(struct tik_optimizer *optimizer, size_t gro
 enum tik_status tik_optimizer_report(struct tik_optimizer *optimizer, size_t group,
                                      struct tik_report *report)
 {
-    enum tik_status status = check_whole(optimizer);
+    enum tik_status status = tik_optimizer_check(optimizer);
     if (status != TIK_OK)
         return status;
     if (group >= optimizer->group_count || report == NULL)
@@ -359,19 +384,23 @@ enum tik_status tik_optimizer_report(struct tik_optimizer *optimizer, size_t gro
     if (!optimizer->options.report)
         return tik_error_set(TIK_ERROR_ARGUMENT, "the optimizer was made without the option "
                                                  "report");
-    if (!optimizer->groups[group].stepped || !optimizer->store.fresh)
+    const struct tik_store *store = &optimizer->store;
+    if (!optimizer->groups[group].stepped || !store->fresh || !store->reported)
         return tik_error_set(TIK_ERROR_ARGUMENT, "there is no report yet: take a step first, with "
                                                  "the tensors as they "
                                                  "are now");
 
-    *report = (struct tik_report){.clip = 1, .lr = optimizer->groups[group].values.lr};
+    *report = (struct tik_report){.clip = 1, .lr = optimizer->groups[group].lr};
     status = read_partials(optimizer, group, report);
     if (status == TIK_OK && optimizer->store.clip) {
         float factor[2];
         status = optimizer->backend->ops->memory_read(optimizer->backend, optimizer->store.factor,
                                                       0, sizeof factor, factor);
+        fenv_t saved;
+        tik_numeric_enter(&saved); /* a caller who flushes subnormals gets his clip whole */
         report->clip = factor[0];
         report->norm = factor[1];
+        tik_numeric_leave(&saved);
     }
-    return remember_torn(optimizer, status);
+    return tik_optimizer_settle(optimizer, status);
 }

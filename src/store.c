@@ -458,6 +458,7 @@ static enum tik_status refresh_tables(struct tik_store *store)
         status = store->backend->ops->memory_create(
             store->backend, (size_t)store->slots * sizeof(struct tik_partial), &store->partials);
     }
+    store->reported = false;
     store->fresh = status == TIK_OK;
     return status;
 }

@@ -55,6 +55,7 @@ struct tik_store {
     size_t name_capacity;
     uint64_t slots; /* blocks of all tensors, active or not */
     bool fresh;     /* tables are as the tensors are */
+    bool reported;  /* partials are of a step with these tables */
     struct tik_tensor_blocks *tensor_table;
     struct tik_buffer *tensor_blocks, *sums, *totals, *factor, *partials;
 };

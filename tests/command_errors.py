@@ -51,7 +51,8 @@ class Errors(InFolder):
     def test_missing_and_surplus(self):
         self.write("g", {"w": Tensor([2, 4], NUMBERS)})
         self.assert_step_fails([], "'b'", "no gradient", "--freeze")
-        self.write("g", {"w": Tensor([2, 4], NUMBERS), "b": Tensor([2], [1, 2]), "x": Tensor([], [1])})
+        grads = {"w": Tensor([2, 4], NUMBERS), "b": Tensor([2], [1, 2]), "x": Tensor([], [1])}
+        self.write("g", grads)
         self.assert_step_fails([], "'x'", "no parameter")
 
     def test_shapes_and_dtypes(self):

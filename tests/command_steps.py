@@ -188,7 +188,8 @@ class Steps(InFolder):
         self.assertEqual(files["p1"], files["p7"])
 
     def test_odd_tensors(self):
-        p = {"empty": Tensor([0, 3], []), "scalar": Tensor([], [2.0]), 'a "b"\n\\': Tensor([1], [1])}
+        p = {"empty": Tensor([0, 3], []), "scalar": Tensor([], [2.0])}
+        p['a "b"\n\\'] = Tensor([1], [1])
         self.write("p", p)
         self.write("g", p)
         done = self.step()

@@ -54,7 +54,8 @@ class Help(InFolder):
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_unwritable_output(self):
         with open("/dev/full", "w") as full:
-            done = subprocess.run([COMMAND, "rules"], stdout=full, stderr=subprocess.PIPE, text=True)
+            streams = {"stdout": full, "stderr": subprocess.PIPE}
+            done = subprocess.run([COMMAND, "rules"], text=True, **streams)
         self.assertEqual(done.returncode, 1)
         self.assertIn("output", done.stderr)
 

@@ -20,9 +20,8 @@ static cJSON *golden;
 static void rule_name(const cJSON *one, char name[NAME_MAX_LENGTH])
 {
     const char *optimizer = cJSON_GetStringValue(cJSON_GetObjectItem(one, "optimizer"));
-    ck_assert_msg(optimizer != NULL && strlen(optimizer) < NAME_MAX_LENGTH, "a case has no "
-                                                                            "optimizer, or one "
-                                                                            "with a long name");
+    ck_assert_msg(optimizer != NULL && strlen(optimizer) < NAME_MAX_LENGTH,
+                  "a case has no optimizer, or one with a long name");
     size_t i = 0;
     for (; optimizer[i]; i++)
         name[i] = (char)tolower((unsigned char)optimizer[i]);

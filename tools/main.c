@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 {
     const int code = run(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout))
-        return command_error(code != COMMAND_OK ? code : COMMAND_FAILED, "the output cannot be "
-                                                                         "written");
+        return command_error(code != COMMAND_OK ? code : COMMAND_FAILED,
+                             "the output cannot be written");
     return code;
 }

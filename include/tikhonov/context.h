@@ -59,8 +59,10 @@ TIK_API void tik_context_defaults(struct tik_context_options *options);
  * TIK_OK: *context is the caller's, to destroy after the optimizers made from it.
  * TIK_ERROR_ARGUMENT: a NULL where none may be, or a queue that is out of order.
  * TIK_ERROR_NO_DEVICE: no device answers to `device` ("auto" always finds the scalar path).
- * TIK_ERROR_DEVICE: the device answered, but could not be opened.
- * TIK_ERROR_FALLBACK: strict, and the named device is not fit for use.
+ * TIK_ERROR_DEVICE: "opencl", and of the devices that are there none could be opened or computes
+ * rightly; or the caller's own does not. The message has each one's reason.
+ * TIK_ERROR_FALLBACK: strict, and the device named by index or name is not fit for use. Without
+ * strict the scalar path takes its place, which counts as a fallback.
  * TIK_ERROR_MEMORY.
  */
 TIK_API TIK_CHECKED enum tik_status tik_context_create(const struct tik_context_options *options,

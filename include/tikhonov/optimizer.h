@@ -120,8 +120,9 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_read(struct tik_optimizer *opt
 
 /*
  * Where a part lives on the device: buffer and offset in elements, for kernels of the caller's own
- * on the context's queue (which is in order). NULL on the scalar path. Valid until a tensor is
- * added to the group.
+ * on the context's queue (which is in order). NULL on the scalar path, and for the parameter and
+ * gradient of a tensor of TIK_MEMORY_HOST, which are the caller's by their pointers. Valid until a
+ * tensor is added to the group.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer,
                                                          size_t tensor, int part,
@@ -192,7 +193,10 @@ struct tik_optimizer_stats {
 TIK_API void tik_optimizer_stats(const struct tik_optimizer *optimizer,
                                  struct tik_optimizer_stats *stats);
 
-/* The weakest conformance among the programs in use; TIK_EXACT on the scalar path. */
+/*
+ * The weakest conformance among the programs in use; TIK_EXACT on the scalar path, TIK_UNTESTED
+ * when the scalar path had to take every step for the device.
+ */
 TIK_API enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer);
 
 /* What is registered, to look at. Names and shapes are owned by the optimizer. */

@@ -55,11 +55,13 @@ static enum tik_status check_in_order(cl_command_queue queue)
     cl_command_queue_properties properties = 0;
     const cl_int error =
         clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL);
-    if (error != CL_SUCCESS)
+    if (error == CL_INVALID_COMMAND_QUEUE)
         return tik_error_set(TIK_ERROR_ARGUMENT, "cl_queue: %s", tik_opencl_error_name(error));
+    if (error != CL_SUCCESS)
+        return tik_opencl_failed("clGetCommandQueueInfo", error);
     if (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE)
-        return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "cl_queue is out of order; the library needs one in order");
+        return tik_error_set(TIK_ERROR_ARGUMENT, "cl_queue is out of order; the library needs one "
+                                                 "in order");
     return TIK_OK;
 }
 

@@ -55,6 +55,7 @@ struct opencl_backend {
     struct tik_backend head;
     struct opencl_device *device;
     cl_event gate;    /* holds the commands of a step until all are enqueued; may be NULL */
+    cl_event before;  /* done when all that was enqueued before the gate is; with a gate only */
     cl_event *events; /* of commands whose fate is not known yet */
     size_t event_count, event_capacity;
     size_t step_events; /* where those of the step under construction begin */
@@ -102,5 +103,8 @@ enum tik_status tik_opencl_norm_finish(struct tik_backend *, const struct tik_no
 enum tik_status tik_opencl_apply(struct tik_backend *, const struct tik_apply *);
 enum tik_status tik_opencl_step_end(struct tik_backend *, enum tik_status);
 enum tik_status tik_opencl_finish(struct tik_backend *);
+/* TIK_ERROR_TORN when a launch failed while it ran; forgets those whose fate is known. Waits not.
+ */
+enum tik_status tik_opencl_check_launches(struct opencl_backend *);
 
 #endif

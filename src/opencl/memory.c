@@ -34,8 +34,9 @@ static size_t at_least_a_word(size_t bytes)
 static enum tik_status too_large(struct opencl_device *device, size_t bytes)
 {
     cl_ulong most = 0;
-    clGetDeviceInfo(device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof most, &most, NULL);
-    if (bytes <= most)
+    const cl_int error =
+        clGetDeviceInfo(device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof most, &most, NULL);
+    if (error != CL_SUCCESS || bytes <= most)
         return TIK_OK;
     return tik_error_set(TIK_ERROR_MEMORY,
                          "a buffer of %zu bytes: the device takes at most %" PRIu64
@@ -66,7 +67,8 @@ enum tik_status tik_opencl_memory_create(struct tik_backend *backend, size_t byt
     return make_buffer(mem, bytes, buffer);
 }
 
-/* ---- wrapped host memory: mapped while it is the host's, unmapped while it is the device's ---- */
+/* ---- wrapped host memory: mapped while it is the host's, unmapped while it is the device's ----
+ */
 
 static enum tik_status map(struct opencl_backend *backend, struct tik_buffer *buffer)
 {
@@ -162,9 +164,11 @@ enum tik_status tik_opencl_memory_borrow(struct tik_backend *backend, cl_mem mem
     cl_int error = clGetMemObjectInfo(mem, CL_MEM_SIZE, sizeof size, &size, NULL);
     if (error == CL_SUCCESS)
         error = clGetMemObjectInfo(mem, CL_MEM_CONTEXT, sizeof(cl_context), &context, NULL);
-    if (error != CL_SUCCESS)
+    if (error == CL_INVALID_MEM_OBJECT)
         return tik_error_set(TIK_ERROR_ARGUMENT, "the caller's buffer: %s",
                              tik_opencl_error_name(error));
+    if (error != CL_SUCCESS)
+        return tik_opencl_failed("clGetMemObjectInfo", error);
     if (context != self(backend)->device->context)
         return tik_error_set(TIK_ERROR_ARGUMENT, "the caller's buffer is of another cl_context");
     if (size < bytes)
@@ -209,20 +213,35 @@ void tik_opencl_memory_destroy(struct tik_backend *backend, struct tik_buffer *b
 
 /* ---- copies ---- */
 
+/* A copy comes after the launches under way: one that failed is known by then. */
+static enum tik_status settle(struct opencl_backend *backend, const char *call, cl_int error)
+{
+    const enum tik_status status = tik_opencl_check_launches(backend);
+    return status == TIK_OK && error != CL_SUCCESS ? tik_opencl_failed(call, error) : status;
+}
+
+/* Wrapped memory, back with the host. */
+static enum tik_status take_back(struct opencl_backend *backend, struct tik_buffer *buffer)
+{
+    const enum tik_status status = tik_opencl_memory_to_host(backend, buffer);
+    const enum tik_status fate = tik_opencl_check_launches(backend);
+    return fate == TIK_OK ? status : fate;
+}
+
 enum tik_status tik_opencl_memory_write(struct tik_backend *backend, struct tik_buffer *buffer,
                                         size_t at, size_t bytes, const void *values)
 {
     if (bytes == 0)
         return TIK_OK;
     if (buffer->host != NULL) {
-        const enum tik_status status = tik_opencl_memory_to_host(self(backend), buffer);
+        const enum tik_status status = take_back(self(backend), buffer);
         if (status == TIK_OK)
             memmove((char *)buffer->host + at, values, bytes);
         return status;
     }
     const cl_int error = clEnqueueWriteBuffer(self(backend)->device->queue, buffer->mem, CL_TRUE,
                                               at, bytes, values, 0, NULL, NULL);
-    return error == CL_SUCCESS ? TIK_OK : tik_opencl_failed("clEnqueueWriteBuffer", error);
+    return settle(self(backend), "clEnqueueWriteBuffer", error);
 }
 
 enum tik_status tik_opencl_memory_read(struct tik_backend *backend, struct tik_buffer *buffer,
@@ -231,12 +250,12 @@ enum tik_status tik_opencl_memory_read(struct tik_backend *backend, struct tik_b
     if (bytes == 0)
         return TIK_OK;
     if (buffer->host != NULL) {
-        const enum tik_status status = tik_opencl_memory_to_host(self(backend), buffer);
+        const enum tik_status status = take_back(self(backend), buffer);
         if (status == TIK_OK)
             memmove(values, (const char *)buffer->host + at, bytes);
         return status;
     }
-    const cl_int error = clEnqueueReadBuffer(self(backend)->device->queue, buffer->mem, CL_TRUE,
-                                             at, bytes, values, 0, NULL, NULL);
-    return error == CL_SUCCESS ? TIK_OK : tik_opencl_failed("clEnqueueReadBuffer", error);
+    const cl_int error = clEnqueueReadBuffer(self(backend)->device->queue, buffer->mem, CL_TRUE, at,
+                                             bytes, values, 0, NULL, NULL);
+    return settle(self(backend), "clEnqueueReadBuffer", error);
 }

@@ -2,6 +2,7 @@
 #include "inside.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "../error.h"
 
@@ -10,28 +11,87 @@ static struct opencl_backend *self(struct tik_backend *backend)
     return (struct opencl_backend *)backend;
 }
 
-/* One command needs no gate: it happens or it was not enqueued. */
-enum tik_status tik_opencl_step_begin(struct tik_backend *backend, size_t commands)
+static void release_events(struct opencl_backend *b, size_t from)
 {
-    struct opencl_backend *b = self(backend);
-    b->gate = NULL;
-    b->step_events = b->event_count;
-    const size_t needed = b->event_count + commands;
-    if (needed > b->event_capacity) {
-        cl_event *grown = realloc(b->events, 2 * needed * sizeof(cl_event));
-        if (grown == NULL)
-            return tik_error_memory("the events of a step", 2 * needed * sizeof(cl_event));
-        b->events = grown;
-        b->event_capacity = 2 * needed;
+    for (size_t i = from; i < b->event_count; i++)
+        clReleaseEvent(b->events[i]);
+    b->event_count = from;
+}
+
+/* A command's status: CL_COMPLETE, more while it is to come, less when it failed. */
+static cl_int get_fate(cl_event event)
+{
+    cl_int fate = CL_COMPLETE;
+    const cl_int error =
+        clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof fate, &fate, NULL);
+    return error != CL_SUCCESS ? error : fate;
+}
+
+/* The queue is in order: behind a launch that is to come, nothing has run either. */
+enum tik_status tik_opencl_check_launches(struct opencl_backend *b)
+{
+    cl_int worst = CL_COMPLETE;
+    size_t known = 0;
+    for (; known < b->event_count; known++) {
+        const cl_int fate = get_fate(b->events[known]);
+        if (fate > CL_COMPLETE)
+            break;
+        worst = fate < worst ? fate : worst;
+        clReleaseEvent(b->events[known]);
     }
-    if (commands <= 1)
+    b->event_count -= known;
+    if (known > 0)
+        memmove(b->events, b->events + known, b->event_count * sizeof(cl_event));
+    if (worst >= CL_COMPLETE)
         return TIK_OK;
-    cl_int error;
+    return tik_error_set(TIK_ERROR_TORN, "a command failed while it ran: %s",
+                         tik_opencl_error_name(worst));
+}
+
+static enum tik_status reserve_events(struct opencl_backend *b, size_t commands)
+{
+    const size_t needed = b->event_count + commands;
+    if (needed <= b->event_capacity)
+        return TIK_OK;
+    cl_event *grown = realloc(b->events, 2 * needed * sizeof(cl_event));
+    if (grown == NULL)
+        return tik_error_memory("the events of a step", 2 * needed * sizeof(cl_event));
+    b->events = grown;
+    b->event_capacity = 2 * needed;
+    return TIK_OK;
+}
+
+static enum tik_status close_gate(struct opencl_backend *b)
+{
+    cl_int error = clEnqueueMarkerWithWaitList(b->device->queue, 0, NULL, &b->before);
+    if (error != CL_SUCCESS)
+        return tik_opencl_failed("clEnqueueMarkerWithWaitList", error);
     b->gate = clCreateUserEvent(b->device->context, &error);
     if (error == CL_SUCCESS)
         return TIK_OK;
     b->gate = NULL;
+    clReleaseEvent(b->before);
     return tik_opencl_failed("clCreateUserEvent", error);
+}
+
+/*
+ * One command needs no gate: it happens or it was not enqueued. Host memory is lent before the
+ * gate, since what comes after dies with the step when the gate does not open.
+ */
+enum tik_status tik_opencl_step_begin(struct tik_backend *backend, size_t commands)
+{
+    struct opencl_backend *b = self(backend);
+    b->gate = NULL;
+    enum tik_status status = tik_opencl_check_launches(b);
+    if (status == TIK_OK)
+        status = reserve_events(b, commands);
+    for (struct tik_buffer *buffer = b->wrapped; buffer != NULL && status == TIK_OK;
+         buffer = buffer->next)
+        status = tik_opencl_memory_to_device(b, buffer, false);
+    if (status != TIK_OK)
+        return status;
+    b->step_events = b->event_count;
+    return commands > 1 ? close_gate(b) : TIK_OK;
 }
 
 struct argument {
@@ -43,8 +103,7 @@ static enum tik_status set_arguments(cl_kernel kernel, const struct argument *ar
                                      cl_uint count)
 {
     for (cl_uint i = 0; i < count; i++) {
-        const cl_int error =
-            clSetKernelArg(kernel, i, arguments[i].size, arguments[i].value);
+        const cl_int error = clSetKernelArg(kernel, i, arguments[i].size, arguments[i].value);
         if (error != CL_SUCCESS)
             return tik_error_set(TIK_ERROR_DEVICE, "clSetKernelArg %u: %s", (unsigned)i,
                                  tik_opencl_error_name(error));
@@ -61,9 +120,9 @@ static enum tik_status launch(struct opencl_backend *b, struct tik_program *prog
                              (unsigned long long)groups);
     const size_t global = (size_t)groups * local;
     cl_event event;
-    const cl_int error = clEnqueueNDRangeKernel(
-        b->device->queue, program->kernels[slot], 1, NULL, &global, &local, b->gate != NULL,
-        b->gate != NULL ? &b->gate : NULL, &event);
+    const cl_int error =
+        clEnqueueNDRangeKernel(b->device->queue, program->kernels[slot], 1, NULL, &global, &local,
+                               b->gate != NULL, b->gate != NULL ? &b->gate : NULL, &event);
     if (error != CL_SUCCESS)
         return tik_opencl_failed("clEnqueueNDRangeKernel", error);
     b->events[b->event_count++] = event;
@@ -126,8 +185,8 @@ enum tik_status tik_opencl_norm_blocks(struct tik_backend *backend, const struct
     };
     enum tik_status status = tik_opencl_memory_to_device(b, a->grad, false);
     if (status == TIK_OK)
-        status = set_arguments(a->program->kernels[0], arguments,
-                               sizeof arguments / sizeof *arguments);
+        status =
+            set_arguments(a->program->kernels[0], arguments, sizeof arguments / sizeof *arguments);
     return status == TIK_OK ? launch(b, a->program, 0, a->block_count) : status;
 }
 
@@ -135,67 +194,75 @@ enum tik_status tik_opencl_norm_finish(struct tik_backend *backend, const struct
 {
     const cl_uint count = a->tensor_count;
     const struct argument arguments[] = {
-        buffer_argument(a->tensors), VALUE(count),         buffer_argument(a->sums),
-        buffer_argument(a->totals),  VALUE(a->max_norm),   buffer_argument(a->factor),
+        buffer_argument(a->tensors), VALUE(count),       buffer_argument(a->sums),
+        buffer_argument(a->totals),  VALUE(a->max_norm), buffer_argument(a->factor),
     };
-    const enum tik_status status = set_arguments(a->program->kernels[1], arguments,
-                                                 sizeof arguments / sizeof *arguments);
+    const enum tik_status status =
+        set_arguments(a->program->kernels[1], arguments, sizeof arguments / sizeof *arguments);
     return status == TIK_OK ? launch(self(backend), a->program, 1, 1) : status;
 }
 
-static void release_events(struct opencl_backend *b, size_t from)
+/*
+ * Lets the commands behind the gate die with a negative status. What is before it has to be done:
+ * PoCL up to 7.1 runs a freed command when another that it waits for completes at the same moment
+ * (pocl pull request 2216).
+ */
+static void give_up(struct opencl_backend *b)
 {
-    for (size_t i = from; i < b->event_count; i++)
-        clReleaseEvent(b->events[i]);
-    b->event_count = from;
+    clWaitForEvents(1, &b->before);
+    clSetUserEventStatus(b->gate, -1);
 }
 
-/*
- * Opens the gate, or lets the commands behind it die with a negative status; their events then
- * say nothing about the device.
- */
-enum tik_status tik_opencl_step_end(struct tik_backend *backend, enum tik_status status)
+/* Opens the gate. One whose call failed may still be closed, and all would wait for ever. */
+static enum tik_status settle_gate(struct opencl_backend *b, enum tik_status status)
 {
-    struct opencl_backend *b = self(backend);
-    if (b->gate != NULL) {
-        const cl_int error =
-            clSetUserEventStatus(b->gate, status == TIK_OK ? CL_COMPLETE : -1);
-        clReleaseEvent(b->gate);
-        b->gate = NULL;
-        if (error != CL_SUCCESS && status == TIK_OK)
+    if (status == TIK_OK) {
+        const cl_int error = clSetUserEventStatus(b->gate, CL_COMPLETE);
+        if (error != CL_SUCCESS)
             status = tik_opencl_failed("clSetUserEventStatus", error);
     }
-    if (status != TIK_OK) {
-        clFinish(b->device->queue);
-        release_events(b, b->step_events);
-        return status;
-    }
-    clFlush(b->device->queue);
-    return TIK_OK;
+    if (status != TIK_OK)
+        give_up(b);
+    clReleaseEvent(b->before);
+    clReleaseEvent(b->gate);
+    b->gate = NULL;
+    return status;
 }
 
-static enum tik_status check_events(struct opencl_backend *b)
+/* Whether no command of the step that was to die has run nevertheless. */
+static bool all_died(const struct opencl_backend *b)
 {
-    cl_int worst = CL_COMPLETE;
-    for (size_t i = 0; i < b->event_count; i++) {
+    bool died = true;
+    for (size_t i = b->step_events; i < b->event_count; i++) {
         cl_int fate = CL_COMPLETE;
         const cl_int error = clGetEventInfo(b->events[i], CL_EVENT_COMMAND_EXECUTION_STATUS,
                                             sizeof fate, &fate, NULL);
-        fate = error != CL_SUCCESS ? error : fate;
-        worst = fate < worst ? fate : worst;
+        died &= error == CL_SUCCESS && fate < CL_COMPLETE;
     }
-    release_events(b, 0);
-    if (worst >= CL_COMPLETE)
+    return died;
+}
+
+enum tik_status tik_opencl_step_end(struct tik_backend *backend, enum tik_status status)
+{
+    struct opencl_backend *b = self(backend);
+    if (b->gate != NULL)
+        status = settle_gate(b, status);
+    if (status == TIK_OK) {
+        clFlush(b->device->queue);
         return TIK_OK;
-    return tik_error_set(TIK_ERROR_TORN, "a command failed while it ran: %s",
-                         tik_opencl_error_name(worst));
+    }
+    clFinish(b->device->queue);
+    if (!all_died(b))
+        status = tik_error_prefix(TIK_ERROR_TORN, "commands ran that were to be taken back: ");
+    release_events(b, b->step_events);
+    return status;
 }
 
 enum tik_status tik_opencl_finish(struct tik_backend *backend)
 {
     struct opencl_backend *b = self(backend);
     const cl_int error = clFinish(b->device->queue);
-    enum tik_status status = check_events(b);
+    enum tik_status status = tik_opencl_check_launches(b);
     if (error != CL_SUCCESS && status == TIK_OK)
         status = tik_error_set(TIK_ERROR_TORN, "clFinish: %s", tik_opencl_error_name(error));
     for (struct tik_buffer *buffer = b->wrapped; buffer != NULL && status == TIK_OK;
@@ -211,8 +278,10 @@ static enum tik_status check_queue(const struct opencl_backend *b, cl_command_qu
     cl_context context = NULL;
     const cl_int error =
         clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof(cl_context), &context, NULL);
-    if (error != CL_SUCCESS)
+    if (error == CL_INVALID_COMMAND_QUEUE)
         return tik_error_set(TIK_ERROR_ARGUMENT, "queue: %s", tik_opencl_error_name(error));
+    if (error != CL_SUCCESS)
+        return tik_opencl_failed("clGetCommandQueueInfo", error);
     if (context != b->device->context)
         return tik_error_set(TIK_ERROR_ARGUMENT, "queue is of another cl_context than the "
                                                  "tik_context");

@@ -1,0 +1,306 @@
+/*
+ * The bits of the device against those of the scalar path: every rule in its forms, every penalty
+ * in its applications and conventions, at awkward sizes, in every kind of memory. The device is
+ * TIKHONOV_DEVICE, else "opencl"; TIKHONOV_TEST_SIZES=small is for slow runtimes,
+ * TIKHONOV_LOCAL_SIZE for work-groups of another size.
+ */
+#include "twins.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEED = 20261122, FORMS = 16 };
+
+static struct tik_context *scalar;
+static struct twins_tally total = {.conformance = TIK_EXACT};
+
+static const struct twins_tensor tensors[] = {
+    {0, 0, TIK_MEMORY_LIBRARY},    {0, 1, TIK_MEMORY_LIBRARY},    {0, 7, TIK_MEMORY_LIBRARY},
+    {1, 93, TIK_MEMORY_OPENCL},    {0, 93, TIK_MEMORY_LIBRARY},   {0, 1023, TIK_MEMORY_LIBRARY},
+    {1, 7, TIK_MEMORY_HOST},       {0, 1024, TIK_MEMORY_LIBRARY}, {0, 1025, TIK_MEMORY_LIBRARY},
+    {1, 1030, TIK_MEMORY_LIBRARY}, {0, 4099, TIK_MEMORY_LIBRARY}, {1, 1025, TIK_MEMORY_HOST},
+    {0, 1023, TIK_MEMORY_OPENCL},
+};
+
+static const struct twins_tensor small_tensors[] = {
+    {0, 0, TIK_MEMORY_LIBRARY}, {0, 1, TIK_MEMORY_LIBRARY},    {0, 7, TIK_MEMORY_LIBRARY},
+    {1, 93, TIK_MEMORY_OPENCL}, {1, 7, TIK_MEMORY_HOST},       {0, 93, TIK_MEMORY_LIBRARY},
+    {1, 7, TIK_MEMORY_LIBRARY}, {0, 1030, TIK_MEMORY_LIBRARY},
+};
+
+static const struct twins_tensor large_tensors[] = {
+    {0, 1 << 20, TIK_MEMORY_LIBRARY},
+    {1, 93, TIK_MEMORY_LIBRARY},
+};
+
+#define LENGTH(array) (sizeof array / sizeof *array)
+
+/* Norms are finite first, then huge, then not finite at all: those of huge gradients or of NaN. */
+static const enum suite_values clipped[] = {SUITE_EDGES, SUITE_HUGE, SUITE_OVERFLOW};
+static const enum suite_values clipped_to_nan[] = {SUITE_EDGES, SUITE_EDGES, SUITE_WILD};
+static const enum suite_values unclipped[] = {SUITE_EDGES, SUITE_OVERFLOW, SUITE_EDGES};
+static const enum suite_values unclipped_wild[] = {SUITE_WILD, SUITE_WILD, SUITE_WILD};
+
+/* ---- forms of a rule, from its row ---- */
+
+static void add_option(struct oracle_policy *policy, const char *name, double value)
+{
+    size_t i = 0;
+    while (policy->options[i].name != NULL)
+        i++;
+    ck_assert_uint_lt(i, ORACLE_OPTIONS - 1);
+    policy->options[i] = (struct oracle_option){name, value};
+}
+
+/* Adds the form where the rule's options fit each other. */
+static void add_form(const struct oracle_policy *form, struct oracle_policy *forms, size_t *count)
+{
+    struct tik_policy *policy;
+    judge_ok(tik_policy_create(form->rule, &policy));
+    for (size_t i = 0; form->options[i].name != NULL; i++)
+        judge_ok(tik_policy_set(policy, form->options[i].name, form->options[i].value));
+    const bool fits = tik_policy_check(policy) == TIK_OK;
+    tik_policy_destroy(policy);
+    if (!fits)
+        return;
+    ck_assert_uint_lt(*count, FORMS);
+    forms[(*count)++] = *form;
+}
+
+/* With each flag alone, and, where the rule has momentum, the same with momentum. */
+static size_t list_forms(const struct tik_rule_info *rule, struct oracle_policy *forms)
+{
+    static const char *const momenta[] = {NULL, "momentum"};
+    size_t count = 0;
+    for (size_t m = 0; m < LENGTH(momenta); m++) {
+        if (momenta[m] != NULL && !suite_has_option(rule, momenta[m]))
+            continue;
+        struct oracle_policy base = {.rule = rule->name};
+        add_option(&base, "lr", 0.05);
+        if (suite_has_option(rule, "eps"))
+            add_option(&base, "eps", 1e-3);
+        if (momenta[m] != NULL)
+            add_option(&base, momenta[m], 0.9);
+        add_form(&base, forms, &count);
+        for (size_t i = 0; i < rule->option_count; i++) {
+            struct oracle_policy form = base;
+            const bool flag = rule->options[i].type == TIK_OPTION_FLAG;
+            const bool dampening = strcmp(rule->options[i].name, "dampening") == 0;
+            if (!flag && !dampening)
+                continue;
+            add_option(&form, rule->options[i].name, flag ? 1 : 0.25);
+            add_form(&form, forms, &count);
+        }
+    }
+    return count;
+}
+
+static void describe(const struct oracle_policy *policy, const char *form, double max_norm,
+                     char *text, size_t size)
+{
+    size_t length = 0;
+    for (size_t i = 0; policy->options[i].name != NULL && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s=%g ", policy->options[i].name,
+                                   policy->options[i].value);
+    if (length < size)
+        snprintf(text + length, size - length, "with %s, max_norm %g", form, max_norm);
+}
+
+/* ---- runs ---- */
+
+struct plan {
+    const struct tik_rule_info *rule;
+    struct oracle_policy form;
+    const struct judge_form *penalties;
+    const struct twins_tensor *tensors;
+    size_t tensor_count, steps;
+    double max_norm;
+};
+
+static void run_plan(const struct plan *plan, struct twins_tally *tally)
+{
+    struct oracle_policy policy = plan->form;
+    memcpy(policy.penalties, plan->penalties->penalties, sizeof policy.penalties);
+    if (plan->penalties->weight_decay >= 0 && suite_has_option(plan->rule, "weight_decay"))
+        add_option(&policy, "weight_decay", plan->penalties->weight_decay);
+    struct tik_policy *first = judge_policy(&policy), *second = judge_policy(&policy);
+    judge_ok(tik_policy_set(second, "lr", 0.3));
+
+    char text[256];
+    describe(&policy, plan->penalties->label, plan->max_norm, text, sizeof text);
+    const bool clips = plan->max_norm > 0, odd = tally->combinations % 2 == 1;
+    struct twins_spec spec = {
+        .rule = plan->rule->name,
+        .policy = text,
+        .seed = SEED + tally->combinations,
+        .policies = {first, second},
+        .tensors = plan->tensors,
+        .tensor_count = plan->tensor_count,
+        .max_norm = plan->max_norm,
+        .report = clips,
+        .grads = clips ? clipped : unclipped,
+        .wild_grads = !clips ? unclipped_wild
+                      : odd  ? clipped_to_nan
+                             : clipped,
+        .steps = plan->steps,
+    };
+    twins_run(judge_context(), scalar, &spec, tally);
+    tik_policy_destroy(first);
+    tik_policy_destroy(second);
+}
+
+static void add_to_total(const struct twins_tally *tally)
+{
+    total.combinations += tally->combinations;
+    total.words += tally->words;
+    total.different += tally->different;
+    if (tally->conformance > total.conformance)
+        total.conformance = tally->conformance;
+    ck_assert_msg(tally->words > 0, "nothing was compared");
+    ck_assert_msg(tally->different == 0, "%" PRIu64 " of %" PRIu64 " words differ; first: %s",
+                  tally->different, tally->words, tally->first);
+}
+
+/*
+ * All of them; at small sizes every penalty with the first form, and every form without penalty:
+ * the others have the same stages in other combinations. Where the local size is set, what is tried
+ * is the frame and its sums: a few policies will do, at all sizes.
+ */
+static bool is_wanted(size_t form, size_t penalty)
+{
+    if (getenv("TIKHONOV_LOCAL_SIZE") != NULL)
+        return form == 0 && (penalty == 0 || penalty == 2);
+    return !suite_small() || form == 0 || penalty == 0;
+}
+
+START_TEST(test_policies)
+{
+    const struct judge_form *penalties;
+    const size_t penalty_count = judge_forms(&penalties);
+    struct oracle_policy forms[FORMS];
+    struct plan plan = {
+        .rule = tik_rule_at((size_t)_i),
+        .tensors = suite_small() ? small_tensors : tensors,
+        .tensor_count = suite_small() ? LENGTH(small_tensors) : LENGTH(tensors),
+        .steps = suite_small() ? 2 : 3,
+        .max_norm = 1e4,
+    };
+    const size_t form_count = list_forms(plan.rule, forms);
+    struct twins_tally tally = {.conformance = TIK_EXACT};
+    for (size_t k = 0; k < penalty_count; k++)
+        for (size_t f = 0; f < form_count; f++) {
+            if (!is_wanted(f, k))
+                continue;
+            if (suite_small() && k > 0) { /* without the longest */
+                plan.tensor_count = LENGTH(small_tensors) - 1;
+                plan.steps = 1;
+            }
+            plan.form = forms[f];
+            plan.penalties = &penalties[k];
+            run_plan(&plan, &tally);
+        }
+    add_to_total(&tally);
+}
+END_TEST
+
+/* Without clip and report, so that infinities and NaN in the gradients reach the rules. */
+START_TEST(test_unclipped)
+{
+    const struct judge_form *penalties;
+    judge_forms(&penalties);
+    struct oracle_policy forms[FORMS];
+    struct plan plan = {
+        .rule = tik_rule_at((size_t)_i),
+        .tensors = suite_small() ? small_tensors : tensors,
+        .tensor_count = suite_small() ? LENGTH(small_tensors) : LENGTH(tensors),
+        .steps = suite_small() ? 1 : 3,
+    };
+    const size_t form_count = list_forms(plan.rule, forms);
+    struct twins_tally tally = {.conformance = TIK_EXACT};
+    /* No penalty; weight_decay and soft threshold. */
+    for (size_t f = 0; f < form_count; f++)
+        for (size_t k = 0; k < 3; k += 2) {
+            if (!is_wanted(f, k) || (suite_small() && k > 0))
+                continue;
+            plan.form = forms[f];
+            plan.penalties = &penalties[k];
+            run_plan(&plan, &tally);
+        }
+    add_to_total(&tally);
+}
+END_TEST
+
+START_TEST(test_large)
+{
+    const struct judge_form *penalties;
+    judge_forms(&penalties);
+    struct oracle_policy forms[FORMS];
+    struct plan plan = {
+        .rule = tik_rule_at((size_t)_i),
+        .tensors = large_tensors,
+        .tensor_count = LENGTH(large_tensors),
+        .steps = 2,
+        .max_norm = 1e6,
+    };
+    list_forms(plan.rule, forms);
+    struct twins_tally tally = {.conformance = TIK_EXACT};
+    for (size_t k = 0; k < 3; k += 2) {
+        plan.form = forms[0];
+        plan.penalties = &penalties[k];
+        run_plan(&plan, &tally);
+    }
+    add_to_total(&tally);
+}
+END_TEST
+
+static void print_total(void)
+{
+    const struct tik_device_info *device = tik_context_device(judge_context());
+    if (total.conformance == TIK_EXACT)
+        printf("bits: %zu combinations, %" PRIu64 " words compared, %" PRIu64 " different; %s, "
+               "exact\n",
+               total.combinations, total.words, total.different, device->name);
+    else
+        printf("bits: %zu combinations, %" PRIu64 " words compared, not by bits but by the bound "
+               "of %d ulp, %" PRIu64 " beyond it; %s, %s\n",
+               total.combinations, total.words, TIK_BOUND_ULPS, total.different, device->name,
+               tik_conformance_name(total.conformance));
+    fflush(stdout);
+}
+
+/* The last to run. */
+START_TEST(test_total)
+{
+    print_total();
+    tik_context_destroy(scalar);
+    scalar = NULL;
+    ck_assert_uint_gt(total.words, 0);
+    ck_assert_uint_eq(total.different, 0);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    int rules = 0;
+    while (tik_rule_at((size_t)rules) != NULL)
+        rules++;
+    scalar = suite_scalar(0);
+    Suite *suite = suite_create("bits");
+    TCase *test_case = tcase_create("bits");
+    tcase_add_loop_test(test_case, test_policies, 0, rules);
+    tcase_add_loop_test(test_case, test_unclipped, 0, rules);
+    if (!suite_small())
+        tcase_add_loop_test(test_case, test_large, 0, rules);
+    tcase_add_test(test_case, test_total);
+    suite_add_tcase(suite, test_case);
+    return suite;
+}
+
+int main(void)
+{
+    char *device = getenv("TIKHONOV_DEVICE");
+    char *arguments[] = {(char[]){"test_bits"}, device != NULL ? device : (char[]){"opencl"}};
+    return judge_main(2, arguments, make_suite);
+}
