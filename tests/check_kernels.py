@@ -18,8 +18,23 @@ import sys
 RULES = {
     'sgd': [('sgd', 0), ('sgd_momentum', 1), ('sgd_nesterov', 1)],
     'adam': [('adam', 2), ('adam_amsgrad', 3)],
+    'nadam': [('nadam', 2)],
+    'radam': [('radam', 2)],
+    'adamax': [('adamax', 2)],
+    'adagrad': [('adagrad', 1)],
+    'adadelta': [('adadelta', 2)],
+    'rmsprop': [('rmsprop', 1), ('rmsprop_momentum', 2), ('rmsprop_centered', 2),
+                ('rmsprop_centered_momentum', 3)],
+    'rprop': [('rprop', 2)],
+    'asgd': [('asgd', 1)],
+    'lion': [('lion', 1)],
+    'ftrl': [('ftrl', 2)],
+    'adabelief': [('adabelief', 2)],
+    'ademamix': [('ademamix', 3)],
 }
-PENALTIES = ('none', 'l1', 'l2', 'elastic_net')
+AFTER = {'asgd': 'asgd_average'}
+SUBTRACT = {'ftrl': 'replace'}
+PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic')
 WARNINGS = ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror']
 BASE = ['-x', 'cl', '-cl-std=CL1.2', '-Xclang', '-finclude-default-header', '-nogpulib']
 MACHINES = {
@@ -48,7 +63,8 @@ def compile_text(clang, text, options):
 def stages(form, states, stem, penalty, report, local_size):
     chosen = {'SCALE': 'scale_by_factor', 'DIRECTION': 'ascend', 'RULE': form,
               'SCALARS': stem + '_scalars', 'STATES': states, 'REPORT': report,
-              'SUBTRACT': 'subtract_decay_and_step', 'LOCAL_SIZE': local_size}
+              'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
+              'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size}
     for slot in range(5):
         chosen[f'COUPLED_{slot}'] = 'coupled_' + penalty
         chosen[f'PROXIMAL_{slot}'] = 'proximal_' + penalty
@@ -66,8 +82,9 @@ def body(assembly, kernel):
 def check_syntax(clang, programs):
     count = 0
     for stem, forms in RULES.items():
-        for (form, states), penalty, report, size in itertools.product(
-                forms, PENALTIES, (0, 1), (1, 32, 256)):
+        # Every penalty once, with sgd; every rule with the stages of one.
+        wide = (PENALTIES, (0, 1), (1, 32, 256)) if stem == 'sgd' else (('l1',), (0, 1), (256,))
+        for (form, states), penalty, report, size in itertools.product(forms, *wide):
             compile_text(clang, programs[stem], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
                                                  *stages(form, states, stem, penalty, report, size)])
             count += 1
