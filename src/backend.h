@@ -69,9 +69,12 @@ struct tik_backend_ops {
     /* The caller's host memory, in place where that is possible. */
     enum tik_status (*memory_wrap)(struct tik_backend *, void *host, size_t bytes,
                                    struct tik_buffer **);
-    /* The caller's cl_mem, retained; checks that it holds `bytes`. NULL: not on this backend. */
+    /*
+     * The caller's cl_mem, retained; checks that it holds `bytes`, and that kernels may write where
+     * they will. NULL: not on this backend.
+     */
     enum tik_status (*memory_borrow)(struct tik_backend *, struct _cl_mem *, size_t bytes,
-                                     struct tik_buffer **);
+                                     bool written, struct tik_buffer **);
     void (*memory_destroy)(struct tik_backend *, struct tik_buffer *);
     /* Both come after the commands under way, and are done on return. */
     enum tik_status (*memory_write)(struct tik_backend *, struct tik_buffer *, size_t at,

@@ -283,11 +283,13 @@ static enum tik_status place_alone(struct tik_store *store, size_t group, size_t
     } else {
         piece->at.param = tensor->param_offset;
         piece->at.grad = tensor->grad_offset;
-        status = ops->memory_borrow(store->backend, tensor->cl_param,
-                                    bytes + tensor->param_offset * sizeof(float), &memory->param);
+        status =
+            ops->memory_borrow(store->backend, tensor->cl_param,
+                               bytes + tensor->param_offset * sizeof(float), true, &memory->param);
         if (status == TIK_OK)
             status = ops->memory_borrow(store->backend, tensor->cl_grad,
-                                        bytes + tensor->grad_offset * sizeof(float), &memory->grad);
+                                        bytes + tensor->grad_offset * sizeof(float), false,
+                                        &memory->grad);
     }
     if (status == TIK_OK)
         status = create_states(store, piece);

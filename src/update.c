@@ -128,15 +128,15 @@ enum tik_status tik_update_set(struct tik_update *update, const char *option, do
 
 /* The numbers of the step; `coming` is what becomes of the carried scalars when it is taken. */
 static enum tik_status compute_values(const struct tik_update *update, uint64_t step,
-                                      double multiplier, const double *carried, double *coming,
-                                      struct tik_plan_values *values)
+                                      const struct tik_schedule *schedule, const double *carried,
+                                      double *coming, struct tik_plan_values *values)
 {
     const size_t count = tik_update_carried(update);
     if (step == 0)
         return tik_error_set(TIK_ERROR_ARGUMENT, "step is 0; steps count from 1");
-    if (!(multiplier >= 0))
-        return tik_error_set(TIK_ERROR_ARGUMENT, "lr_multiplier is %g; allowed is [0, inf)",
-                             multiplier);
+    const enum tik_status status = schedule != NULL ? tik_schedule_check(schedule) : TIK_OK;
+    if (status != TIK_OK)
+        return status;
     if (count > 0 && carried == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "carried is NULL, and rule %s carries %zu scalars from step to step",
@@ -145,8 +145,8 @@ static enum tik_status compute_values(const struct tik_update *update, uint64_t 
         coming[i] = carried[i];
     fenv_t saved;
     tik_numeric_enter(&saved);
-    tik_plan_values(&update->plan, &update->policy, multiplier == 0 ? 1 : multiplier, step, coming,
-                    values);
+    const double multiplier = schedule != NULL ? tik_schedule_at(schedule, step) : 1;
+    tik_plan_values(&update->plan, &update->policy, multiplier, step, coming, values);
     tik_numeric_leave(&saved);
     return TIK_OK;
 }
@@ -157,34 +157,74 @@ static void advance(const struct tik_update *update, double *carried, const doub
         carried[i] = coming[i];
 }
 
-static enum tik_status borrow(struct tik_backend *backend, const char *name, size_t slot,
-                              struct _cl_mem *handle, size_t offset, size_t count,
-                              struct tik_buffer **buffer)
+/* One of the caller's buffers, as an argument of the kernel. */
+struct part {
+    const char *name;
+    struct _cl_mem *handle;
+    size_t offset, count;
+    bool written;
+    struct tik_buffer **buffer;
+};
+
+enum { MOST_PARTS = 3 + TIK_MAX_STATES };
+
+static size_t list_parts(const struct tik_update *update, const struct tik_update_args *args,
+                         struct tik_apply *apply, struct part *parts)
 {
-    if (handle == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "%s[%zu] is NULL", name, slot);
-    if (count > SIZE_MAX / sizeof(float) || offset > SIZE_MAX / sizeof(float) - count)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "%s[%zu]: offset %zu and count %zu are too large",
-                             name, slot, offset, count);
+    static const char *const states[TIK_MAX_STATES] = {"state[0]", "state[1]", "state[2]",
+                                                       "state[3]"};
+    const size_t count = args->count;
+    size_t n = 0;
+    parts[n++] =
+        (struct part){"param", args->param, args->param_offset, count, true, &apply->param};
+    parts[n++] = (struct part){"grad", args->grad, args->grad_offset, count, false, &apply->grad};
+    for (size_t k = 0; k < tik_update_states(update); k++)
+        parts[n++] = (struct part){states[k], args->state[k], args->state_offset[k],
+                                   count,     true,           &apply->state[k]};
+    if (update->plan.clipped)
+        parts[n++] = (struct part){"factor", args->factor, 0, 1, false, &apply->factor};
+    return n;
+}
+
+static enum tik_status borrow(struct tik_backend *backend, const struct part *part)
+{
+    if (part->handle == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL", part->name);
+    if (part->count > SIZE_MAX / sizeof(float) ||
+        part->offset > SIZE_MAX / sizeof(float) - part->count)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s: offset %zu and count %zu are too large",
+                             part->name, part->offset, part->count);
+    const size_t bytes = (part->offset + part->count) * sizeof(float);
     const enum tik_status status =
-        backend->ops->memory_borrow(backend, handle, (offset + count) * sizeof(float), buffer);
-    return status == TIK_OK ? TIK_OK : tik_error_prefix(status, "%s[%zu]: ", name, slot);
+        backend->ops->memory_borrow(backend, part->handle, bytes, part->written, part->buffer);
+    return status == TIK_OK ? TIK_OK : tik_error_prefix(status, "%s: ", part->name);
+}
+
+/* The kernel's pointers are `restrict`: what one writes, no other may touch. */
+static enum tik_status check_apart(const struct part *a, const struct part *b)
+{
+    if (a->handle != b->handle || (!a->written && !b->written))
+        return TIK_OK;
+    if (a->offset >= b->offset + b->count || b->offset >= a->offset + a->count)
+        return TIK_OK;
+    return tik_error_set(TIK_ERROR_ARGUMENT,
+                         "%s and %s have elements in common: each needs its own", a->name, b->name);
 }
 
 static enum tik_status borrow_all(struct tik_update *update, const struct tik_update_args *args,
                                   struct tik_apply *apply)
 {
-    struct tik_backend *backend = update->backend;
-    enum tik_status status =
-        borrow(backend, "param", 0, args->param, args->param_offset, args->count, &apply->param);
-    if (status == TIK_OK)
-        status =
-            borrow(backend, "grad", 0, args->grad, args->grad_offset, args->count, &apply->grad);
-    for (size_t k = 0; k < tik_update_states(update) && status == TIK_OK; k++)
-        status = borrow(backend, "state", k, args->state[k], args->state_offset[k], args->count,
-                        &apply->state[k]);
-    if (status == TIK_OK && update->plan.clipped)
-        status = borrow(backend, "factor", 0, args->factor, 0, 1, &apply->factor);
+    struct part parts[MOST_PARTS];
+    const size_t count = list_parts(update, args, apply, parts);
+    enum tik_status status = TIK_OK;
+    if (!update->plan.clipped && args->factor != NULL)
+        status = tik_error_set(TIK_ERROR_ARGUMENT,
+                               "factor is given, and the update was made without clipping");
+    for (size_t i = 0; i < count && status == TIK_OK; i++)
+        status = borrow(update->backend, &parts[i]);
+    for (size_t i = 0; i < count && status == TIK_OK; i++)
+        for (size_t j = i + 1; j < count && status == TIK_OK; j++)
+            status = check_apart(&parts[i], &parts[j]);
     return status;
 }
 
@@ -215,7 +255,7 @@ enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command
     struct tik_plan_values values;
     double coming[TIK_MAX_CARRIED];
     enum tik_status status =
-        compute_values(update, args->step, args->lr_multiplier, args->carried, coming, &values);
+        compute_values(update, args->step, args->schedule, args->carried, coming, &values);
     if (status != TIK_OK)
         return status;
 
@@ -272,6 +312,9 @@ enum tik_status tik_update_host(struct tik_update *update, const struct tik_upda
 {
     if (update == NULL || args == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL", update == NULL ? "update" : "args");
+    if (!update->plan.clipped && args->factor != NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "factor is given, and the update was made without clipping");
     bool missing =
         args->param == NULL || args->grad == NULL || (update->plan.clipped && args->factor == NULL);
     for (size_t k = 0; k < tik_update_states(update); k++)
@@ -283,7 +326,7 @@ enum tik_status tik_update_host(struct tik_update *update, const struct tik_upda
     struct tik_plan_values values;
     double coming[TIK_MAX_CARRIED];
     enum tik_status status =
-        compute_values(update, args->step, args->lr_multiplier, args->carried, coming, &values);
+        compute_values(update, args->step, args->schedule, args->carried, coming, &values);
     if (status == TIK_OK && args->count > 0)
         status = apply_host(update, &values, args);
     if (status == TIK_OK)

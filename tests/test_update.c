@@ -75,6 +75,10 @@ static void close_own(void)
     clReleaseContext(own.context);
 }
 
+/* A part of the learning rate: the second step of a long warm-up. */
+static const struct tik_schedule warming = {
+    .kind = TIK_SCHEDULE_CONSTANT, .warmup_steps = 1000, .warmup_start = 0.5, .step_size = 1};
+
 static struct tik_update_args device_args(const struct tik_update *update, bool clipped,
                                           uint64_t step)
 {
@@ -86,7 +90,7 @@ static struct tik_update_args device_args(const struct tik_update *update, bool 
         .grad_offset = offsets[1],
         .factor = clipped ? arrays.factor : NULL,
         .step = step,
-        .lr_multiplier = step == 2 ? 0.5 : 0,
+        .schedule = step == 2 ? &warming : NULL,
     };
     for (size_t k = 0; k < tik_update_states(update); k++) {
         args.state[k] = arrays.buffer[2 + k];
@@ -103,7 +107,7 @@ static void update_host(struct tik_update *update, bool clipped, uint64_t step)
         .grad = arrays.here[1] + offsets[1],
         .factor = clipped ? &factor : NULL,
         .step = step,
-        .lr_multiplier = step == 2 ? 0.5 : 0,
+        .schedule = step == 2 ? &warming : NULL,
     };
     for (size_t k = 0; k < tik_update_states(update); k++)
         args.state[k] = arrays.here[2 + k] + offsets[2 + k];
@@ -250,10 +254,21 @@ START_TEST(test_bad_arguments)
     refused("factor", "NULL");
     args.step = 0;
     refused("step", "0", "1");
-    args.lr_multiplier = -0.5;
-    refused("lr_multiplier", "-0.5", "[0, inf)");
-    args.lr_multiplier = NAN;
-    refused("lr_multiplier", "nan");
+    struct tik_schedule bad = warming;
+    bad.warmup_start = -0.5;
+    args.schedule = &bad;
+    refused("warmup_start", "-0.5", "[0, 1]");
+    args.grad = args.param;
+    args.grad_offset = args.param_offset;
+    refused("grad", "param");
+    args.state[1] = args.state[0];
+    args.state_offset[1] = args.state_offset[0] + 1;
+    refused("state[0]", "state[1]");
+    cl_mem read_only =
+        clCreateBuffer(own.context, CL_MEM_READ_ONLY, SIZE * sizeof(float), NULL, NULL);
+    args.param = read_only;
+    refused("param", "CL_MEM_READ_ONLY", "written");
+    clReleaseMemObject(read_only);
     args.count = SIZE - offsets[0] + 1;
     refused("param", "bytes");
     args.param_offset = SIZE - COUNT + 1;

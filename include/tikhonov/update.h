@@ -26,9 +26,9 @@ struct tik_update_args {
     struct _cl_mem *state[TIK_MAX_STATES]; /* read and written; as many as tik_update_states says */
     size_t param_offset, grad_offset;      /* in elements */
     size_t state_offset[TIK_MAX_STATES];   /* in elements */
-    struct _cl_mem *factor;                /* float[1] that multiplies g first; NULL: 1 */
+    struct _cl_mem *factor;                /* float[1] that multiplies g first, of a clipped update; else NULL */
     uint64_t step;                         /* t, from 1 */
-    double lr_multiplier;                  /* of the schedule: lr * lr_multiplier; 0 counts as 1 */
+    const struct tik_schedule *schedule;   /* multiplies lr at this step; NULL: lr as it is */
     /*
      * Scalars that the rule carries from step to step (tik_update_carried): the caller's, advanced
      * by each call that returns TIK_OK. May be NULL for a rule that carries none.
@@ -65,7 +65,8 @@ TIK_API TIK_CHECKED enum tik_status tik_update_set(struct tik_update *update, co
 
 /*
  * Enqueues one launch on `queue` after the `waits` events; *event (may be NULL) is the caller's to
- * release. No host wait. Buffers, offsets and count are checked before anything is enqueued.
+ * release. No host wait. Buffers, offsets and count are checked before anything is enqueued: large
+ * enough, of the context, writable where they are written, and no two of them the same elements.
  * TIK_OK; TIK_ERROR_ARGUMENT; TIK_ERROR_DEVICE: nothing was enqueued.
  */
 TIK_API TIK_CHECKED enum tik_status tik_update_enqueue(
@@ -78,9 +79,9 @@ struct tik_update_host_args {
     float *param;
     const float *grad;
     float *state[TIK_MAX_STATES];
-    const float *factor; /* NULL: 1 */
+    const float *factor; /* of a clipped update; else NULL */
     uint64_t step;
-    double lr_multiplier;
+    const struct tik_schedule *schedule;
     double *carried;
 };
 TIK_API TIK_CHECKED enum tik_status tik_update_host(struct tik_update *update,

@@ -74,7 +74,7 @@ void tik_opencl_string(cl_device_id device, cl_device_info what, char *text, siz
 /* memory.c */
 enum tik_status tik_opencl_memory_create(struct tik_backend *, size_t, struct tik_buffer **);
 enum tik_status tik_opencl_memory_wrap(struct tik_backend *, void *, size_t, struct tik_buffer **);
-enum tik_status tik_opencl_memory_borrow(struct tik_backend *, cl_mem, size_t,
+enum tik_status tik_opencl_memory_borrow(struct tik_backend *, cl_mem, size_t, bool written,
                                          struct tik_buffer **);
 void tik_opencl_memory_destroy(struct tik_backend *, struct tik_buffer *);
 enum tik_status tik_opencl_memory_write(struct tik_backend *, struct tik_buffer *, size_t, size_t,

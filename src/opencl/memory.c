@@ -157,13 +157,16 @@ enum tik_status tik_opencl_memory_to_host(struct opencl_backend *backend, struct
 /* ---- the caller's buffers ---- */
 
 enum tik_status tik_opencl_memory_borrow(struct tik_backend *backend, cl_mem mem, size_t bytes,
-                                         struct tik_buffer **buffer)
+                                         bool written, struct tik_buffer **buffer)
 {
     size_t size = 0;
     cl_context context = NULL;
+    cl_mem_flags flags = 0;
     cl_int error = clGetMemObjectInfo(mem, CL_MEM_SIZE, sizeof size, &size, NULL);
     if (error == CL_SUCCESS)
         error = clGetMemObjectInfo(mem, CL_MEM_CONTEXT, sizeof(cl_context), &context, NULL);
+    if (error == CL_SUCCESS)
+        error = clGetMemObjectInfo(mem, CL_MEM_FLAGS, sizeof flags, &flags, NULL);
     if (error == CL_INVALID_MEM_OBJECT)
         return tik_error_set(TIK_ERROR_ARGUMENT, "the caller's buffer: %s",
                              tik_opencl_error_name(error));
@@ -171,6 +174,10 @@ enum tik_status tik_opencl_memory_borrow(struct tik_backend *backend, cl_mem mem
         return tik_opencl_failed("clGetMemObjectInfo", error);
     if (context != self(backend)->device->context)
         return tik_error_set(TIK_ERROR_ARGUMENT, "the caller's buffer is of another cl_context");
+    if (flags & (cl_mem_flags)(written ? CL_MEM_READ_ONLY : CL_MEM_WRITE_ONLY))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "the caller's buffer is %s; it is to be %s",
+                             written ? "CL_MEM_READ_ONLY" : "CL_MEM_WRITE_ONLY",
+                             written ? "written" : "read");
     if (size < bytes)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "the caller's buffer has %zu bytes; offset and count need %zu", size,
