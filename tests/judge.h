@@ -85,6 +85,7 @@ struct judge_form {
     char label[64];
     double weight_decay; /* below 0: the rule's default */
     struct oracle_penalty penalties[ORACLE_PENALTIES];
+    double limit; /* of |p| and |g|, where the penalty's cube would overflow; 0: none */
 };
 
 /* No penalty first, then weight_decay, then the rest: every row of the table in every way. */
@@ -102,6 +103,8 @@ void judge_run_fill(struct judge_run *run, uint64_t seed, bool fresh);
 void judge_run_gradients(struct judge_run *run, uint64_t seed);
 /* Uniform gradients in [-size, size]. */
 void judge_run_uniform(struct judge_run *run, uint64_t seed, double size);
+/* Brings parameters and gradients beyond +-limit back to it; limit 0: leaves them. */
+void judge_run_limit(struct judge_run *run, double limit);
 /* Parameters of one size, so that no term of a sum hides another: in [-2, 2], one in 16 is 0. */
 void judge_run_level(struct judge_run *run, uint64_t seed);
 

@@ -77,6 +77,20 @@ void judge_run_fill(struct judge_run *run, uint64_t seed, bool fresh)
     }
 }
 
+static float limited(float value, double limit)
+{
+    return (float)fmin(fmax((double)value, -limit), limit);
+}
+
+void judge_run_limit(struct judge_run *run, double limit)
+{
+    for (size_t i = 0; i < run->part_count && limit > 0; i++)
+        for (size_t j = 0; j < run->parts[i].count; j++) {
+            run->parts[i].p[j] = limited(run->parts[i].p[j], limit);
+            run->parts[i].g[j] = limited(run->parts[i].g[j], limit);
+        }
+}
+
 void judge_run_level(struct judge_run *run, uint64_t seed)
 {
     for (size_t i = 0; i < run->part_count; i++)

@@ -1,9 +1,11 @@
 /* The penalties that the judges add to every form of every rule. */
 #include "judge.h"
 
+#include <float.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { FORMS_MAX = 32 };
+enum { FORMS_MAX = 40 };
 
 static struct judge_form forms[FORMS_MAX];
 static size_t form_count;
@@ -21,8 +23,9 @@ static void add_form(const char *label, double weight_decay, const struct oracle
         form->penalties[1] = *second;
 }
 
-/* One form for each application of a row of the library's table, and for each convention. */
-static void add_penalty_forms(const struct tik_penalty_info *info)
+/* One form for each application that a row of the library's table has, and for each convention. */
+static void add_applications(const struct tik_penalty_info *info, struct oracle_penalty penalty,
+                             const char *values, double limit)
 {
     static const struct {
         enum tik_application bit;
@@ -35,18 +38,56 @@ static void add_penalty_forms(const struct tik_penalty_info *info)
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if ((info->applications & (unsigned)ways[i].bit) == 0)
             continue;
-        struct oracle_penalty penalty = {
-            .name = info->name,
-            .application = ways[i].application,
-            .convention = ways[i].convention,
-            .weight = 0.31,
-            .l1_ratio = 0.3,
-        };
+        penalty.application = ways[i].application;
+        penalty.convention = ways[i].convention;
         char label[64];
-        snprintf(label, sizeof label, "%s %s %s", penalty.name, penalty.application,
+        snprintf(label, sizeof label, "%s%s %s %s", penalty.name, values, penalty.application,
                  penalty.convention ? penalty.convention : "");
         add_form(label, 0, &penalty, NULL);
+        forms[form_count - 1].limit = limit;
     }
+}
+
+/*
+ * Bounds that many parameters are beyond: with 0 inside and outside, on one side only, and equal.
+ * The last are no float32 values.
+ */
+static void add_boxes(const struct tik_penalty_info *info)
+{
+    static const double bounds[][2] = {{-0.3, 0.02}, {0, FLT_MAX}, {1e-4, 2}, {-0.7, -0.7}};
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        char values[32];
+        snprintf(values, sizeof values, " %g to %g", bounds[i][0], bounds[i][1]);
+        add_applications(
+            info,
+            (struct oracle_penalty){.name = info->name, .low = bounds[i][0], .high = bounds[i][1]},
+            values, 0);
+    }
+}
+
+/* The exponents that have a closed form. */
+static void add_powers(const struct tik_penalty_info *info)
+{
+    static const double powers[] = {1, 1.5, 2, 3};
+    for (size_t i = 0; i < sizeof powers / sizeof powers[0]; i++) {
+        char values[32];
+        snprintf(values, sizeof values, " %g", powers[i]);
+        add_applications(
+            info, (struct oracle_penalty){.name = info->name, .weight = 0.31, .p = powers[i]},
+            values, powers[i] == 3 ? 1e4 : 0);
+    }
+}
+
+static void add_penalty_forms(const struct tik_penalty_info *info)
+{
+    if (strcmp(info->name, "box") == 0)
+        add_boxes(info);
+    else if (strcmp(info->name, "lp") == 0)
+        add_powers(info);
+    else
+        add_applications(
+            info, (struct oracle_penalty){.name = info->name, .weight = 0.31, .l1_ratio = 0.3}, "",
+            0);
 }
 
 size_t judge_forms(const struct judge_form **all)
@@ -54,6 +95,8 @@ size_t judge_forms(const struct judge_form **all)
     const struct oracle_penalty soft = {.name = "l1", .application = "proximal", .weight = 0.2};
     const struct oracle_penalty shrink = {.name = "l2", .application = "proximal", .weight = 0.7};
     const struct oracle_penalty sign = {.name = "l1", .application = "coupled", .weight = 0.2};
+    const struct oracle_penalty box = {
+        .name = "box", .application = "proximal", .low = -0.5, .high = 0.1};
     form_count = 0;
     add_form("no penalty", 0, NULL, NULL);
     add_form("weight_decay", 0.27, NULL, NULL);
@@ -63,6 +106,7 @@ size_t judge_forms(const struct judge_form **all)
     add_form("l1 then l2 proximal", 0, &soft, &shrink);
     add_form("l2 then l1 proximal", 0, &shrink, &soft);
     add_form("l1 coupled, l1 proximal", 0, &sign, &soft);
+    add_form("weight_decay, l1 then box", 0.27, &soft, &box);
     for (size_t i = 0; tik_penalty_at(i); i++)
         add_penalty_forms(tik_penalty_at(i));
     *all = forms;

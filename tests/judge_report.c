@@ -47,16 +47,16 @@ static void compare_scalars(struct judge_run *run, const struct tik_report *repo
 }
 
 /*
- * In float32 a term of the sums has its square or its weight rounded and multiplied (3), the sums
- * up to 24 levels of the tree, the halves and the sum over penalties 3 more: 30 u of a sum of terms
- * that are all positive. A square that underflows loses up to 2^-150.
+ * In float32 a term of the sums has its power (2, of |p|^3), its weight and their product rounded
+ * (4), the sums up to 24 levels of the tree, the halves and the sum over penalties 3 more: 31 u of
+ * a sum of terms that are all positive. A square that underflows loses up to 2^-150.
  */
 void judge_run_report(struct judge_run *run, const struct judge_part *part,
                       const struct oracle_moment *moment, const char *label)
 {
     struct tik_report report, sums = sum_group(run, part);
     judge_ok(tik_optimizer_report(run->optimizer, part->group, &report));
-    double relative = 30 * moment->unit, lost = (double)sums.count * moment->tiny;
+    double relative = 31 * moment->unit, lost = (double)sums.count * moment->tiny;
     judge_value(run->tally, label, 0, report.penalty, sums.penalty,
                 relative * sums.penalty + lost * (1 + ORACLE_PENALTIES));
     judge_value(run->tally, label, 1, report.half_squared_norm, sums.half_squared_norm,

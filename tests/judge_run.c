@@ -16,16 +16,29 @@ static void *allocate(size_t count, size_t size)
     return memory;
 }
 
+static bool has_option(const char *penalty, const char *option)
+{
+    const struct tik_penalty_info *info = tik_penalty_find(penalty);
+    for (size_t i = 0; i < info->option_count; i++)
+        if (strcmp(info->options[i].name, option) == 0)
+            return true;
+    return false;
+}
+
 static void set_penalty(struct tik_policy *policy, const struct oracle_penalty *penalty)
 {
+    const struct oracle_option values[] = {
+        {"weight", penalty->weight}, {"l1_ratio", penalty->l1_ratio}, {"p", penalty->p},
+        {"low", penalty->low},       {"high", penalty->high},
+    };
     size_t index;
     judge_ok(tik_policy_add_penalty(policy, penalty->name, &index));
-    judge_ok(tik_policy_set_penalty(policy, index, "weight", penalty->weight));
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (has_option(penalty->name, values[i].name))
+            judge_ok(tik_policy_set_penalty(policy, index, values[i].name, values[i].value));
     judge_ok(tik_policy_set_penalty_text(policy, index, "application", penalty->application));
     if (penalty->convention)
         judge_ok(tik_policy_set_penalty_text(policy, index, "convention", penalty->convention));
-    if (strcmp(penalty->name, "elastic_net") == 0)
-        judge_ok(tik_policy_set_penalty(policy, index, "l1_ratio", penalty->l1_ratio));
 }
 
 struct tik_policy *judge_policy(const struct oracle_policy *policy)

@@ -8,7 +8,7 @@ mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `ca
 of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file.
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
-and is judged by test_oracle and test_golden. kernel: TEST_ORACLE, built with OpenCL, runs on the
+and is judged by test_oracle, test_golden and test_schedule. kernel: TEST_ORACLE, built with OpenCL, runs on the
 device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
 refuse the kernel first, or find it bounded where it was exact, which counts as caught.
 
@@ -33,7 +33,7 @@ TESTS = pathlib.Path(__file__).resolve().parent
 ROOT = TESTS.parent
 SKIP = 77
 LIMIT = 300  # seconds for one run of a judge
-JUDGES = ("oracle", "golden")
+JUDGES = ("oracle", "golden", "schedule")
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
 FLAGS = "-std=c11 -O1 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
@@ -48,7 +48,7 @@ def run(command, env=None):
     try:
         done = subprocess.run(
             [str(part) for part in command],
-            env=dict(os.environ, **(env or {})),
+            env=dict(os.environ, CK_FORK="no", **(env or {})),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=LIMIT,
@@ -89,7 +89,7 @@ def verdict(status, output):
 
 
 class ScalarBench:
-    """The library without OpenCL and both judges, compiled once."""
+    """The library without OpenCL and the judges, compiled once."""
 
     def __init__(self, compiler, folder):
         self.compiler, self.folder = shlex.split(compiler), folder
@@ -102,6 +102,7 @@ class ScalarBench:
         self.sources = [
             *sorted(src.glob("*.c")),
             *sorted((src / "rules").glob("*.c")),
+            *sorted((src / "penalties").glob("*.c")),
             *sorted((src / "scalar").glob("*.c")),
             src / "opencl" / "absent.c",
         ]
@@ -130,7 +131,7 @@ class ScalarBench:
 
     def judge(self, folder, replaced, mutated):
         """
-        Links both judges, one object replaced; returns {judge: output} of those that failed. The
+        Links the judges, one object replaced; returns {judge: output} of those that failed. The
         oracle starts with the case that is likely to notice, and runs as a whole if it does not.
         """
         caught = {}

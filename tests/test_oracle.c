@@ -43,10 +43,11 @@ static struct oracle_policy make_policy(const struct oracle_rule *rule,
 }
 
 /* From zero states on, then from states of the fixture; bias corrections large, small and none. */
-static void judge_policy_steps(const struct oracle_policy *policy, const char *label, bool plain,
-                               struct judge_tally *tally)
+static void judge_policy_steps(const struct oracle_policy *policy, const char *label,
+                               const struct judge_form *form, struct judge_tally *tally)
 {
     static const uint64_t steps[] = {1, 2, 3, 7, 8, 1000};
+    bool plain = form->penalties[0].name == NULL && form->weight_decay == 0;
     struct judge_run run = {
         .label = label,
         .schedule = plain ? NULL : &schedule,
@@ -62,6 +63,7 @@ static void judge_policy_steps(const struct oracle_policy *policy, const char *l
             judge_run_gradients(&run, SEED + steps[i]);
         else
             judge_run_fill(&run, SEED + steps[i], steps[i] == 1);
+        judge_run_limit(&run, form->limit);
         judge_run_step(&run, steps[i]);
     }
     judge_run_destroy(&run);
@@ -97,7 +99,7 @@ START_TEST(test_rule_steps)
             char label[160];
             snprintf(label, sizeof label, "%s, %s", rule->forms[i].name, forms[j].label);
             if (judge_wanted(label) && tally.failures == 0)
-                judge_policy_steps(&policy, label, j == 0, &tally);
+                judge_policy_steps(&policy, label, &forms[j], &tally);
         }
     judge_finish(&tally);
 }
@@ -214,6 +216,20 @@ START_TEST(test_rule_tables)
 }
 END_TEST
 
+/* Beside the application, whose default is a word and not a number, all that the oracle knows. */
+static void check_penalty_options(const struct tik_penalty_info *info,
+                                  const struct oracle_option *options)
+{
+    for (; options && options->name; options++) {
+        size_t i = 0;
+        while (i < info->option_count && strcmp(info->options[i].name, options->name) != 0)
+            i++;
+        ck_assert_msg(i < info->option_count, "%s has no option %s", info->name, options->name);
+        ck_assert_msg(info->options[i].value == options->value, "%s: %s is %.17g, should be %.17g",
+                      info->name, options->name, info->options[i].value, options->value);
+    }
+}
+
 START_TEST(test_penalty_tables)
 {
     size_t count = 0;
@@ -224,6 +240,7 @@ START_TEST(test_penalty_tables)
         ck_assert_msg(rule->applications == info->applications,
                       "%s allows the applications 0x%x, should allow 0x%x", info->name,
                       info->applications, rule->applications);
+        check_penalty_options(info, rule->options);
     }
     ck_assert_msg(count > 0, "there is no penalty");
 }
@@ -275,6 +292,42 @@ START_TEST(test_schedules)
         judge_schedule("cosine to 0", &one, &tally);
         one.final = 0.1;
         judge_schedule("cosine to 0.1", &one, &tally);
+    }
+    judge_finish(&tally);
+}
+END_TEST
+
+/*
+ * A cosine down to 0 and on: p is then moved by nothing but a box, and no rule that divides by lr,
+ * or penalty whose closed form has lr in it, makes a NaN of it.
+ */
+START_TEST(test_schedule_to_0)
+{
+    const struct tik_schedule cosine = {
+        .kind = TIK_SCHEDULE_COSINE, .step_size = 1, .gamma = 0.1, .total_steps = 4};
+    const struct oracle_rule *rule = oracle_rule_find(tik_rule_at((size_t)_i)->name);
+    struct judge_tally tally = {.subject = "lr of 0"};
+    const struct judge_form *forms;
+    size_t form_count = judge_forms(&forms);
+    ck_assert_double_eq(tik_schedule_at(&cosine, 5), 0);
+    for (size_t i = 0; i < form_count; i++) {
+        if ((rule->alone && forms[i].penalties[0].name) || !is_judged(_i, 0, i))
+            continue;
+        struct oracle_policy policy = make_policy(rule, &rule->forms[0], &forms[i]);
+        struct judge_run run = {
+            .label = forms[i].label,
+            .schedule = &cosine,
+            .parts = {{.policy = policy, .count = COUNT}},
+            .part_count = 1,
+            .tally = &tally,
+        };
+        judge_run_create(&run);
+        judge_run_fill(&run, SEED + i, false);
+        for (uint64_t t = 4; t <= 6; t++) {
+            judge_run_limit(&run, forms[i].limit);
+            judge_run_step(&run, t);
+        }
+        judge_run_destroy(&run);
     }
     judge_finish(&tally);
 }
@@ -336,6 +389,8 @@ static Suite *make_suite(void)
     TCase *schedules = tcase_create("schedules");
     tcase_add_test(schedules, test_schedules);
     tcase_add_test(schedules, test_schedule_points);
+    tcase_add_loop_test(schedules, test_schedule_to_0, 0, rule_count());
+    tcase_set_timeout(schedules, 600);
     suite_add_tcase(suite, schedules);
     return suite;
 }

@@ -7,6 +7,8 @@
  *     z' = z + g + 2 l2_shrinkage p - (sqrt(n') - sqrt(n)) / lr p
  *     p' = (l1 sign(z') - z') / ((beta + sqrt(n')) / lr + 2 l2) where |z'| > l1, else 0
  *
+ * At lr = 0, where nothing of this is defined, p and the states stay as they are.
+ *
  * K. n': 2. sqrt(n'): 2/2 and the root: 2; sqrt(n): 1. The roots cancel, so their roundings are
  * relative to their sum: 2, the difference 1, lr and the division 2, the product with p 1, and two
  * sums on the way into z': 8, over |z| + |g| + 2 s |p| + (sqrt(n') + sqrt(n)) / lr |p|; the other
@@ -92,6 +94,13 @@ static void step_element(const struct hyper *h, struct oracle_element *e)
     e->next = oracle_quotient(rest, d, h->tiny);
 }
 
+static void hold(struct oracle_element *e)
+{
+    e->next = (struct oracle_number){.value = e->p};
+    for (size_t s = SQUARES; s <= LINEAR; s++)
+        e->next_state[s] = (struct oracle_number){.value = e->state[s]};
+}
+
 static void step(const struct oracle_setting *setting, struct oracle_tensor *tensor)
 {
     struct hyper h = {
@@ -104,7 +113,10 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         .tiny = setting->tiny,
     };
     for (size_t i = 0; i < tensor->count; i++)
-        step_element(&h, &tensor->elements[i]);
+        if (h.lr > 0)
+            step_element(&h, &tensor->elements[i]);
+        else
+            hold(&tensor->elements[i]);
 }
 
 const struct oracle_rule oracle_ftrl = {

@@ -40,6 +40,8 @@ struct oracle_penalty {
     const char *application; /* "coupled", "decoupled", "proximal" */
     const char *convention;  /* "lr", "schedule", "none"; NULL where the application has none */
     double weight, l1_ratio;
+    double p;         /* exponent of lp */
+    double low, high; /* of box */
 };
 
 /* Options that are not listed have the rule's defaults; a name NULL ends the list. */
@@ -194,6 +196,8 @@ enum { ORACLE_COUPLED = 1, ORACLE_DECOUPLED = 2, ORACLE_PROXIMAL = 4 };
 struct oracle_penalty_rule {
     const char *name;
     unsigned applications;
+    /* Options and their defaults, but for the application; NULL: not judged. */
+    const struct oracle_option *options;
     /* Adds the gradient of the penalty at p to g, and its error to g_error. */
     void (*couple)(const struct oracle_penalty *penalty, const struct oracle_moment *moment,
                    struct oracle_tensor *tensor);
@@ -206,6 +210,15 @@ struct oracle_penalty_rule {
     /* The penalty's value at p[0 .. count). */
     double (*measure)(const struct oracle_penalty *penalty, const float *p, size_t count);
 };
+
+extern const struct oracle_penalty_rule oracle_lp, oracle_box;
+
+/*
+ * Moves a number through a map that nowhere falls: its bound becomes what the map makes of it, and
+ * so does the part that is p's own.
+ */
+void oracle_map(struct oracle_number *number, double (*map)(double x, const void *setting),
+                const void *setting);
 
 const struct oracle_penalty_rule *oracle_penalty_find(const char *name);
 

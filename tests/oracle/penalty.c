@@ -1,5 +1,6 @@
 /*
- * l2, l1 and the elastic net in their applications. All three are an l1 weight and an l2 weight:
+ * The table of the penalties' oracles; l2, l1 and the elastic net in their applications. All three
+ * are an l1 weight and an l2 weight:
  *
  *     l1 |p|_1 + l2/2 |p|_2^2        elastic net: l1 = weight l1_ratio, l2 = weight (1 - l1_ratio)
  *
@@ -107,19 +108,56 @@ static double measure(const struct oracle_penalty *penalty, const float *p, size
     return sum;
 }
 
-static const struct oracle_penalty_rule penalties[] = {
-    {"l2", ORACLE_COUPLED | ORACLE_DECOUPLED | ORACLE_PROXIMAL, couple, decay, prox, measure},
-    {"l1", ORACLE_COUPLED | ORACLE_PROXIMAL, couple, decay, prox, measure},
-    {"elastic_net", ORACLE_COUPLED | ORACLE_DECOUPLED | ORACLE_PROXIMAL, couple, decay, prox,
-     measure},
+static const struct oracle_penalty_rule l2 = {
+    .name = "l2",
+    .applications = ORACLE_COUPLED | ORACLE_DECOUPLED | ORACLE_PROXIMAL,
+    .couple = couple,
+    .decay = decay,
+    .prox = prox,
+    .measure = measure,
 };
+
+static const struct oracle_penalty_rule l1 = {
+    .name = "l1",
+    .applications = ORACLE_COUPLED | ORACLE_PROXIMAL,
+    .couple = couple,
+    .prox = prox,
+    .measure = measure,
+};
+
+static const struct oracle_penalty_rule elastic_net = {
+    .name = "elastic_net",
+    .applications = ORACLE_COUPLED | ORACLE_DECOUPLED | ORACLE_PROXIMAL,
+    .couple = couple,
+    .decay = decay,
+    .prox = prox,
+    .measure = measure,
+};
+
+static const struct oracle_penalty_rule *const penalties[] = {&l2, &l1, &elastic_net, &oracle_lp,
+                                                              &oracle_box};
 
 const struct oracle_penalty_rule *oracle_penalty_find(const char *name)
 {
     for (size_t i = 0; i < sizeof penalties / sizeof penalties[0]; i++)
-        if (strcmp(penalties[i].name, name) == 0)
-            return &penalties[i];
+        if (strcmp(penalties[i]->name, name) == 0)
+            return penalties[i];
     return NULL;
+}
+
+static double spread(double (*map)(double x, const void *setting), const void *setting, double x,
+                     double error)
+{
+    double at = map(x, setting);
+    return fmax(map(x + error, setting) - at, at - map(x - error, setting));
+}
+
+void oracle_map(struct oracle_number *number, double (*map)(double x, const void *setting),
+                const void *setting)
+{
+    number->bound = spread(map, setting, number->value, number->bound);
+    number->rounding = spread(map, setting, number->value, number->rounding);
+    number->value = map(number->value, setting);
 }
 
 size_t oracle_penalty_list(const struct oracle_policy *policy,
