@@ -91,6 +91,9 @@ enum tik_status tik_optimizer_settle(struct tik_optimizer *optimizer, enum tik_s
     return status;
 }
 
+/* Steps are counted in double too, where bias corrections and schedules are computed. */
+#define TIK_MAX_STEPS (UINT64_C(1) << 53)
+
 static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t group)
 {
     if (optimizer == NULL)
@@ -432,9 +435,13 @@ enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t 
                                         uint64_t steps)
 {
     const enum tik_status status = check_group(optimizer, group);
-    if (status == TIK_OK)
-        optimizer->groups[group].steps = steps;
-    return status;
+    if (status != TIK_OK)
+        return status;
+    if (steps >= TIK_MAX_STEPS)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "steps is %" PRIu64 "; allowed is below 2^53",
+                             steps);
+    optimizer->groups[group].steps = steps;
+    return TIK_OK;
 }
 
 void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optimizer_stats *stats)

@@ -26,15 +26,16 @@ struct tik_update_args {
     struct _cl_mem *state[TIK_MAX_STATES]; /* read and written; as many as tik_update_states says */
     size_t param_offset, grad_offset;      /* in elements */
     size_t state_offset[TIK_MAX_STATES];   /* in elements */
-    struct _cl_mem *factor;                /* float[1] that multiplies g first; NULL: 1 */
+    struct _cl_mem *factor;                /* float[1] that multiplies g first; of a clipped update */
     uint64_t step;                         /* t, from 1 */
     double lr_multiplier;                  /* of the schedule: lr * lr_multiplier; 0 counts as 1 */
 };
 
 /*
  * Compiles the policy for the context's device. `clipped`: the update reads args.factor.
- * TIK_OK; TIK_ERROR_ARGUMENT: no OpenCL device in the context, or a policy that does not check;
- * TIK_ERROR_DEVICE: the build failed (the log is in tik_last_error) or the device computed wrongly.
+ * In a context of the scalar path the update serves tik_update_host alone.
+ * TIK_OK; TIK_ERROR_ARGUMENT: a policy that does not check; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE: the
+ * build failed (the log is in tik_last_error) or the device computed wrongly.
  */
 TIK_API TIK_CHECKED enum tik_status tik_update_create(struct tik_context *context,
                                                       const struct tik_policy *policy, bool clipped,
