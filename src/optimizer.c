@@ -14,10 +14,12 @@ void tik_optimizer_defaults(struct tik_optimizer_options *options)
 
 static enum tik_status check_options(const struct tik_optimizer_options *options)
 {
-    if (!(options->max_norm >= 0 && options->max_norm <= 3e38))
+    const double norm = options->max_norm;
+    if (!(norm == 0 || (norm >= 1e-37 && norm <= 3e38)))
         return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "max_norm is %g; allowed is 0 (no clipping) to 3e38",
-                             options->max_norm);
+                             "max_norm is %g; allowed is 0 (no clipping), or 1e-37 to 3e38", norm);
+    if (options->verify == TIK_VERIFY_SAMPLE && options->verify_blocks == 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "verify_blocks is 0; a sample has at least 1");
     if ((unsigned)options->verify > TIK_VERIFY_ALL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "verify is %d; allowed is TIK_VERIFY_OFF to _ALL",
                              (int)options->verify);
@@ -376,12 +378,12 @@ enum tik_status tik_optimizer_set_schedule(struct tik_optimizer *optimizer, size
 
 size_t tik_optimizer_groups(const struct tik_optimizer *optimizer)
 {
-    return optimizer->group_count;
+    return optimizer != NULL ? optimizer->group_count : 0;
 }
 
 size_t tik_optimizer_tensors(const struct tik_optimizer *optimizer)
 {
-    return optimizer->store.tensor_count;
+    return optimizer != NULL ? optimizer->store.tensor_count : 0;
 }
 
 enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size_t tensor,

@@ -204,8 +204,8 @@ enum tik_status tik_opencl_norm_finish(struct tik_backend *backend, const struct
 
 /*
  * Lets the commands behind the gate die with a negative status. What is before it has to be done:
- * PoCL up to 7.1 runs a freed command when another that it waits for completes at the same moment
- * (pocl pull request 2216).
+ * PoCL 3.1 was seen to run a command that had died and was freed, when another that it waited for
+ * completed at the same moment (pocl pull request 2216 tells of such a race).
  */
 static void give_up(struct opencl_backend *b)
 {
