@@ -1,6 +1,6 @@
 /*
  * Adam (Kingma and Ba, 2015, algorithm 1), eps after the correction, and its AMSGrad form (Reddi,
- * Kale and Kumar, 2018), as in PyTorch. AdamW is the same rule with the decay decoupled by the frame.
+ * Kale and Kumar, 2018), as in PyTorch. AdamW is the same rule; the frame decouples its decay.
  *
  *     m <- beta1*m + (1 - beta1)*g
  *     v <- beta2*v + (1 - beta2)*g*g

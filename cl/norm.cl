@@ -2,9 +2,10 @@
  * The factor that clips gradients by their global norm, in two launches:
  *
  *     norm_blocks   sums[slot] <- sum of g^2 over one block; one work-group a block
- *     norm_finish   norm <- sqrt(sum over all), factor <- min(1, max_norm / (norm + 1e-6)); one group
+ *     norm_finish   norm <- sqrt(sum over all), factor <- min(1, max_norm / (norm + 1e-6))
  *
- * The factor stays on the device, where the next kernel reads it. Scalar twin: src/scalar/norm.c.
+ * The factor stays on the device, where the next kernel reads it. Scalar twins: in
+ * src/scalar/step.c and src/scalar/backend.c.
  */
 #include "numeric.cl"
 #include "reduce.cl"

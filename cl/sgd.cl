@@ -1,10 +1,11 @@
 /*
- * Stochastic gradient descent, with Polyak's momentum or Nesterov's, as in PyTorch (torch.optim.SGD).
+ * Stochastic gradient descent, with Polyak's momentum or Nesterov's, as in PyTorch.
  *
  *     buf <- carry*buf + gain*g          carry = momentum, gain = 1 - dampening; 0 and 1 at t = 1
  *     p   <- p - lr*d                    d = g, buf, or g + momentum*buf
  *
- * State: s[0] = buf. Each function returns what the step takes from p. Scalar twin: src/scalar/sgd.c.
+ * State: s[0] = buf. Each function returns what the step takes from p. Scalar twin:
+ * src/scalar/sgd.c.
  */
 #include "numeric.cl"
 #include "sgd.h"

@@ -61,7 +61,7 @@ void after_none(const float p, float *s, const struct SCALARS rule)
 {
 }
 
-/* One element: design.md, "The step", 2 to 6. Updates the states s, returns the new p. */
+/* One element: docs/design.md, "The step", 1 to 5. Updates the states s, returns the new p. */
 float step_element(float p, float g, float *s, __global const float *factor,
                    const struct step_scalars step, const struct SCALARS rule)
 {
@@ -95,9 +95,10 @@ float value_element(const float p, const struct step_scalars step)
 }
 
 /*
- * Work-group b takes block b: of the table, or, without one, of `count` elements in a row. Its items
- * take every LOCAL_SIZE-th element, so that neighbours read neighbours. States that the rule does
- * not have are NULL, and so is a factor or table of partial sums that the policy does not use.
+ * Work-group b takes block b: of the table, or, without one, of `count` elements in a row. Its
+ * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. States that the rule
+ * does not have are NULL, and so is a factor or a table of partial sums that the policy does not
+ * use.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_step(const ulong count,

@@ -42,10 +42,14 @@ static bool diverged(const struct run *run)
     return !(train <= run->train[0]) || !isfinite(validation);
 }
 
-/* The answer in words: the run with the smallest lambda against the one that validates best. */
+/*
+ * The answer in words: the run with the smallest lambda against the one that validates best. One
+ * lambda alone has nothing to be compared with.
+ */
 static void print_answer(const struct run *runs, size_t count)
 {
     const struct run *least = &runs[0], *best = &runs[0];
+    bool several = false;
     for (size_t i = 0; i < count; i++) {
         if (diverged(&runs[i])) {
             printf("\nAt lambda = %g the run diverged: its steps were too long. Try a smaller "
@@ -53,10 +57,13 @@ static void print_answer(const struct run *runs, size_t count)
                    runs[i].lambda);
             return;
         }
+        several = several || runs[i].lambda != runs[0].lambda;
         least = runs[i].lambda < least->lambda ? &runs[i] : least;
         best =
             runs[i].validation[runs[i].epochs] < best->validation[best->epochs] ? &runs[i] : best;
     }
+    if (!several)
+        return;
     if (best == least) {
         puts("\nHere the smallest lambda validates best: nothing was gained by more of it.");
         return;
@@ -92,25 +99,28 @@ static void make_figure(struct figure *figure, const struct run *runs, size_t co
     }
 }
 
-void report_runs(const struct lab *lab, const struct run *runs, size_t count)
+bool report_runs(const struct lab *lab, const struct run *runs, size_t count)
 {
     const struct options *options = lab->options;
     static struct figure figure; /* large: not for the stack */
     make_figure(&figure, runs, count);
-    bool drawn = options->plot && figure_draw(&figure, options->out);
+    enum figure_result result = FIGURE_DRAWN;
+    if (options->plot)
+        result = figure_draw(&figure, options->out);
     if (options->json) {
         print_json(lab, runs, count);
-        return;
+        return result != FIGURE_FAILED;
     }
     lab_print_device(lab);
     print_table(runs, count);
     print_answer(runs, count);
     putchar('\n');
     lab_print_account(lab);
-    if (drawn)
+    if (options->plot && result == FIGURE_DRAWN)
         printf("figure    %s/%s.svg and .png\n", options->out, figure.name);
     if (options->text || isatty(STDOUT_FILENO)) {
         putchar('\n');
         figure_print(&figure);
     }
+    return result != FIGURE_FAILED;
 }

@@ -241,7 +241,7 @@ int main(int argc, char **argv)
         create_run(&runs[i], options.lambdas[i], options.epochs);
         train_model(&lab, &train, &validation, &runs[i]);
     }
-    report_runs(&lab, runs, options.lambda_count);
+    bool shown = report_runs(&lab, runs, options.lambda_count);
     int verdict = lab_verdict(&lab);
 
     for (size_t i = 0; i < options.lambda_count; i++)
@@ -249,5 +249,5 @@ int main(int argc, char **argv)
     array_destroy(&train.x);
     array_destroy(&validation.x);
     lab_close(&lab);
-    return verdict;
+    return shown ? verdict : EXIT_FAILED;
 }

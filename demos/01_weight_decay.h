@@ -11,7 +11,10 @@ struct run {
     double half_squared_norm, bias;     /* at the end */
 };
 
-/* Draws the figure and prints the table, or prints the JSON object, as the options say. */
-void report_runs(const struct lab *lab, const struct run *runs, size_t count);
+/*
+ * Draws the figure and prints the table, or prints the JSON object, as the options say. False when
+ * the figure could not be drawn.
+ */
+bool report_runs(const struct lab *lab, const struct run *runs, size_t count);
 
 #endif

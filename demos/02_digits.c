@@ -138,7 +138,7 @@ int main(int argc, char **argv)
                                                           "labels.\n"
                                                           "Without --lambda: 0.1 clean; 0, 0.1, "
                                                           "0.3, 1 and 3 noisy.",
-                                               .digits = true};
+                                               .data = "demos/data/digits.csv"};
     struct options options = {.penalty = "l2",
                               .rule = "adamw",
                               .lr = 3e-3,
@@ -163,12 +163,12 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < results.series[s].seeds; i++)
             train_network(&experiment, &results.series[s], &results.series[s].runs[i]);
     }
-    report_results(&experiment.lab, &results, experiment.kernels_on_device);
+    bool shown = report_results(&experiment.lab, &results, experiment.kernels_on_device);
     int verdict = lab_verdict(&experiment.lab);
 
     free_results(&results);
     nn_destroy(&experiment.nn);
     csv_free(&experiment.digits);
     lab_close(&experiment.lab);
-    return verdict;
+    return shown ? verdict : EXIT_FAILED;
 }

@@ -23,7 +23,10 @@ struct results {
     struct series series[2 * MAX_LAMBDAS];
 };
 
-/* Draws the figure and prints the tables, or prints the JSON object, as the options say. */
-void report_results(const struct lab *lab, const struct results *results, bool kernels_on_device);
+/*
+ * Draws the figure and prints the tables, or prints the JSON object, as the options say. False when
+ * the figure could not be drawn.
+ */
+bool report_results(const struct lab *lab, const struct results *results, bool kernels_on_device);
 
 #endif

@@ -230,13 +230,15 @@ static void make_figure(struct figure *figure, const struct results *results,
         figure->panels[figure->panel_count++] = noisy;
 }
 
-void report_results(const struct lab *lab, const struct results *results, bool kernels_on_device)
+bool report_results(const struct lab *lab, const struct results *results, bool kernels_on_device)
 {
     const struct options *options = lab->options;
     static struct figure figure; /* large: not for the stack */
     struct numbers *numbers = allocate(results->count + 1, sizeof *numbers);
     make_figure(&figure, results, numbers);
-    bool drawn = options->plot && figure_draw(&figure, options->out);
+    enum figure_result result = FIGURE_DRAWN;
+    if (options->plot)
+        result = figure_draw(&figure, options->out);
     if (options->json) {
         print_json(lab, results);
     } else {
@@ -247,7 +249,7 @@ void report_results(const struct lab *lab, const struct results *results, bool k
         lab_print_account(lab);
         printf("kernels   on the %s\n",
                kernels_on_device ? "device (nn.cl)" : "host (nn_scalar.c)");
-        if (drawn)
+        if (options->plot && result == FIGURE_DRAWN)
             printf("figure    %s/%s.svg and .png\n", options->out, figure.name);
     }
     if (!options->json && (options->text || isatty(STDOUT_FILENO))) {
@@ -257,4 +259,5 @@ void report_results(const struct lab *lab, const struct results *results, bool k
     for (size_t s = 0; s <= results->count; s++)
         free_numbers(&numbers[s]);
     free(numbers);
+    return result != FIGURE_FAILED;
 }

@@ -55,11 +55,14 @@ bool axis_shows(const struct axis *axis, double value);
 /* Makes the folder of --out when it is missing, or ends the program with 2. */
 void figure_make_folder(const char *folder);
 
-/*
- * Draws into `folder`. Without gnuplot: says so in one line on stderr. False when nothing was
- * drawn.
- */
-bool figure_draw(const struct figure *figure, const char *folder);
+enum figure_result {
+    FIGURE_DRAWN,
+    FIGURE_NO_GNUPLOT, /* it is not installed: the script is written, no picture */
+    FIGURE_FAILED,
+};
+
+/* Draws into `folder`. What kept it from it is said in one line on stderr. */
+enum figure_result figure_draw(const struct figure *figure, const char *folder);
 
 /* Prints as text, at most 78 columns, in Unicode where the locale has it. */
 void figure_print(const struct figure *figure);

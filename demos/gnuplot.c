@@ -174,8 +174,8 @@ static bool write_script(const struct figure *figure, const char *folder, const 
     return fclose(file) == 0 && !failed;
 }
 
-/* False after a message. A child that is not found ends with 127 where spawn cannot tell. */
-static bool run_gnuplot(const char *script)
+/* A child that is not found ends with 127 where spawn cannot tell. */
+static enum figure_result run_gnuplot(const char *script)
 {
     char program[] = "gnuplot";
     char *path = allocate(strlen(script) + 1, 1);
@@ -187,11 +187,14 @@ static bool run_gnuplot(const char *script)
         while (waitpid(child, &status, 0) < 0 && errno == EINTR)
             ;
     free(path);
-    if (error == ENOENT || (!error && WIFEXITED(status) && WEXITSTATUS(status) == 127))
+    if (!error && !status)
+        return FIGURE_DRAWN;
+    if (error == ENOENT || (!error && WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
         warn("gnuplot is not installed: no SVG and PNG; %s holds the figure", script);
-    else if (error || status)
-        warn("gnuplot could not draw %s", script);
-    return !error && !status;
+        return FIGURE_NO_GNUPLOT;
+    }
+    warn("gnuplot could not draw %s", script);
+    return FIGURE_FAILED;
 }
 
 /* Makes a folder and those above it that are missing. */
@@ -210,21 +213,31 @@ static bool make_folder(const char *folder)
     return made;
 }
 
+/* False with errno. What is there already may be a file. */
+static bool is_folder(const char *path)
+{
+    struct stat about;
+    if (stat(path, &about))
+        return false;
+    errno = ENOTDIR;
+    return S_ISDIR(about.st_mode);
+}
+
 void figure_make_folder(const char *folder)
 {
-    if (!*folder || !make_folder(folder) || access(folder, W_OK))
+    if (!*folder || !make_folder(folder) || !is_folder(folder) || access(folder, W_OK | X_OK))
         fail(EXIT_USAGE, "--out %s: %s; give a folder that can be made and written to", folder,
              *folder ? strerror(errno) : "no name");
 }
 
-bool figure_draw(const struct figure *figure, const char *folder)
+enum figure_result figure_draw(const struct figure *figure, const char *folder)
 {
     char *script = join(folder, figure->name, ".gp");
-    bool drawn = false;
+    enum figure_result result = FIGURE_FAILED;
     if (!write_script(figure, folder, script))
         warn("%s: cannot be written: %s", script, strerror(errno));
     else
-        drawn = run_gnuplot(script);
+        result = run_gnuplot(script);
     free(script);
-    return drawn;
+    return result;
 }

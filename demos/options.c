@@ -69,11 +69,11 @@ static void print_help(const struct options_about *about, const struct options *
            "  --blas B         matrix products: clblast, cblas, or auto, which takes products of\n"
            "                   fewer than %.0f multiply-adds to the host (default auto)\n",
            PRODUCT_THRESHOLD);
-    if (about->digits)
+    if (about->data)
         printf("  --setting S      clean, noisy or both (default both)\n"
                "  --seeds N        repeat with seeds SEED, SEED+1, ... (default %zu)\n"
                "  --data FILE      64 pixels and a digit a line (default %s)\n",
-               defaults->seeds, defaults->data);
+               defaults->seeds, about->data);
     puts("  --out FOLDER     where figures go (default the current folder)\n"
          "  --no-plot        draw no figures\n"
          "  --text           draw the figures as text even when stdout is no terminal\n"
@@ -227,7 +227,7 @@ void options_parse(int argc, char **argv, const struct options_about *about,
             print_help(about, &defaults);
             exit(EXIT_SUCCESS);
         }
-        if (option > OPTION_COMMON_END && !about->digits)
+        if (option > OPTION_COMMON_END && !about->data)
             fail(EXIT_USAGE, "--%s: an option of 02_digits; `%s --help` lists those of this demo",
                  long_options[index].name, program_name());
         set_option(options, option, optarg);

@@ -32,7 +32,8 @@ struct options {
 /* What differs between the demos. */
 struct options_about {
     const char *summary; /* first lines of --help */
-    bool digits;         /* has --setting, --seeds and --data */
+    /* What --help calls the default of --data; NULL: no --setting, --seeds and --data here. */
+    const char *data;
 };
 
 /*

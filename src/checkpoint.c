@@ -131,7 +131,7 @@ static bool parse_steps(const char *text, uint64_t *steps)
     errno = 0;
     const unsigned long long value = strtoull(text, NULL, 10);
     *steps = value;
-    return errno == 0 && value < UINT64_MAX;
+    return errno == 0 && value < UINT64_C(1) << 53;
 }
 
 static enum tik_status check_format(const struct tik_tensors *state)

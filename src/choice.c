@@ -211,6 +211,36 @@ static bool try_candidate(struct search *search, struct tik_opencl_device *devic
     return false;
 }
 
+/*
+ * The error of a search that ended with no device fit for use. Of one candidate the whole message is
+ * still there, build log and all; of several each one's beginning is.
+ */
+static enum tik_status unfit(const struct search *search, enum tik_status status)
+{
+    const char *strict = search->context->strict ? "strict, and " : "";
+    if (search->candidates == 1)
+        return tik_error_prefix(status, "%sthe device for '%s' is not fit for use: ", strict,
+                                search->wanted);
+    return tik_error_set(status, "%sno device for '%s' is fit for use%s", strict, search->wanted,
+                         search->unfit);
+}
+
+/* No device at all is a normal case; one that is there and does not work is a fallback. */
+static enum tik_status settle_auto(struct search *search)
+{
+    struct tik_context *context = search->context;
+    if (search->unfit[0] == '\0') {
+        take_scalar(context, search->candidates == 0 ? "no OpenCL device is present"
+                                                     : "no OpenCL device is exact");
+        return TIK_OK;
+    }
+    if (context->strict)
+        return unfit(search, TIK_ERROR_FALLBACK);
+    tik_context_fell_back(context, search->unfit + strlen("; "), true);
+    take_scalar(context, "no OpenCL device is fit for use; 'tikhonov devices' says why");
+    return TIK_OK;
+}
+
 /* Nothing exact was found: the first that works, the scalar path, or an error. */
 static enum tik_status settle(struct search *search)
 {
@@ -225,21 +255,17 @@ static enum tik_status settle(struct search *search)
         take_device(context, search->second, search->second_backend, why);
         return TIK_OK;
     }
-    if (search->wish == WISH_AUTO) {
-        take_scalar(context, search->candidates == 0 ? "no OpenCL device is present"
-                                                     : "no OpenCL device is exact");
-        return TIK_OK;
-    }
+    if (search->wish == WISH_AUTO)
+        return settle_auto(search);
     if (search->candidates == 0)
         return tik_error_set(TIK_ERROR_NO_DEVICE,
                              "no OpenCL device answers to '%s'; 'tikhonov devices' lists what "
                              "there is",
                              search->wanted);
     if (search->wish == WISH_OPENCL)
-        return tik_error_set(TIK_ERROR_DEVICE, "no OpenCL device is fit for use%s", search->unfit);
+        return unfit(search, TIK_ERROR_DEVICE);
     if (context->strict)
-        return tik_error_set(TIK_ERROR_FALLBACK, "strict, and '%s' is not fit for use%s",
-                             search->wanted, search->unfit);
+        return unfit(search, TIK_ERROR_FALLBACK);
     tik_context_fell_back(context, search->unfit + strlen("; "), true);
     take_scalar(context, "the device asked for is not fit for use");
     return TIK_OK;

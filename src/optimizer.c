@@ -15,10 +15,12 @@ void tik_optimizer_defaults(struct tik_optimizer_options *options)
 
 static enum tik_status check_options(const struct tik_optimizer_options *options)
 {
-    if (!(options->max_norm >= 0 && options->max_norm <= 3e38))
+    const double norm = options->max_norm;
+    if (!(norm == 0 || (norm >= 1e-37 && norm <= 3e38)))
         return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "max_norm is %g; allowed is 0 (no clipping) to 3e38",
-                             options->max_norm);
+                             "max_norm is %g; allowed is 0 (no clipping), or 1e-37 to 3e38", norm);
+    if (options->verify == TIK_VERIFY_SAMPLE && options->verify_blocks == 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "verify_blocks is 0; a sample has at least 1");
     if ((unsigned)options->verify > TIK_VERIFY_ALL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "verify is %d; allowed is TIK_VERIFY_OFF to _ALL",
                              (int)options->verify);
@@ -91,6 +93,9 @@ enum tik_status tik_optimizer_settle(struct tik_optimizer *optimizer, enum tik_s
     optimizer->torn |= status == TIK_ERROR_TORN;
     return status;
 }
+
+/* Steps are counted in double too, where bias corrections and schedules are computed. */
+#define TIK_MAX_STEPS (UINT64_C(1) << 53)
 
 static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t group)
 {
@@ -380,12 +385,12 @@ enum tik_status tik_optimizer_set_schedule(struct tik_optimizer *optimizer, size
 
 size_t tik_optimizer_groups(const struct tik_optimizer *optimizer)
 {
-    return optimizer->group_count;
+    return optimizer != NULL ? optimizer->group_count : 0;
 }
 
 size_t tik_optimizer_tensors(const struct tik_optimizer *optimizer)
 {
-    return optimizer->store.tensor_count;
+    return optimizer != NULL ? optimizer->store.tensor_count : 0;
 }
 
 enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size_t tensor,
@@ -439,9 +444,13 @@ enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t 
                                         uint64_t steps)
 {
     const enum tik_status status = check_group(optimizer, group);
-    if (status == TIK_OK)
-        optimizer->groups[group].steps = steps;
-    return status;
+    if (status != TIK_OK)
+        return status;
+    if (steps >= TIK_MAX_STEPS)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "steps is %" PRIu64 "; allowed is below 2^53",
+                             steps);
+    optimizer->groups[group].steps = steps;
+    return TIK_OK;
 }
 
 /* The place of a carried scalar; NULL, and the error set, when there is none of that name. */

@@ -10,6 +10,8 @@
 
 size_t tik_option_find(const struct tik_option *options, size_t count, const char *name)
 {
+    if (name == NULL)
+        return count;
     size_t i = 0;
     while (i < count && strcmp(options[i].name, name) != 0)
         i++;
@@ -26,8 +28,8 @@ enum tik_status tik_option_unknown(const struct tik_option *options, size_t coun
                                options[i].name);
         length += n > 0 ? (size_t)n : 0;
     }
-    return tik_error_set(TIK_ERROR_ARGUMENT, "%s has no option '%s'; it has: %s", owner, name,
-                         list);
+    return tik_error_set(TIK_ERROR_ARGUMENT, "%s has no option '%s'; it has: %s", owner,
+                         name != NULL ? name : "(NULL)", list);
 }
 
 static bool within(const struct tik_option *option, double value)
@@ -48,8 +50,9 @@ enum tik_status tik_option_check(const struct tik_option *option, const char *ow
     const bool whole = option->type == TIK_OPTION_REAL || value == floor(value);
     if (representable(value) && whole && within(option, value))
         return TIK_OK;
-    return tik_error_set(TIK_ERROR_ARGUMENT, "%s: %s is %.17g; allowed is %s", owner, option->name,
-                         value, option->range);
+    const char *most = isfinite(value) && !representable(value) ? ", up to 3.4e38 (float32)" : "";
+    return tik_error_set(TIK_ERROR_ARGUMENT, "%s: %s is %.17g; allowed is %s%s", owner,
+                         option->name, value, option->range, most);
 }
 
 bool tik_number_parse(const char *text, double *value)

@@ -195,6 +195,8 @@ enum tik_status tik_policy_set_penalty_text(struct tik_policy *policy, size_t in
 
 void tik_policy_clear_penalties(struct tik_policy *policy)
 {
+    if (policy == NULL)
+        return;
     const struct tik_rule_info *info = &policy->rule->info;
     const size_t decay = tik_option_find(info->options, info->option_count, "weight_decay");
     if (decay < info->option_count)

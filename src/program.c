@@ -18,6 +18,9 @@ enum tik_status tik_program_prepare(struct tik_context *context, struct tik_back
     enum tik_conformance conformance = ops->program_conformance(made);
     if (conformance == TIK_UNTESTED) {
         status = tik_verify_program(backend, context->scalar, plan, made, &conformance);
+        /* On memory of its own: nothing of the caller's is torn. */
+        if (status == TIK_ERROR_TORN)
+            status = tik_error_prefix(TIK_ERROR_DEVICE, "the known-answer run: ");
         if (status == TIK_OK)
             ops->program_judge(backend, made, conformance);
     }

@@ -56,8 +56,6 @@ static enum tik_status prepare_programs(struct tik_optimizer *optimizer)
     if (status == TIK_OK && optimizer->store.clip && optimizer->norm_program == NULL)
         status = tik_program_prepare(optimizer->context, optimizer->backend, NULL,
                                      &optimizer->norm_program, NULL);
-    if (status == TIK_ERROR_TORN)
-        status = tik_error_prefix(TIK_ERROR_DEVICE, "the known-answer run of a program: ");
     return status;
 }
 

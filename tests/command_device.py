@@ -43,6 +43,34 @@ class OnDevice(InFolder):
             self.assertRegex(lines[1], r"^sgd +untested +0 words +0 mismatches +FAILED$")
             self.assertTrue(any(line.startswith("adamw ") for line in lines))
 
+    def test_unfit_device(self):
+        """A device that is there, and whose compiler takes nothing: no pass, and said so."""
+        folder = self.path("cl")
+        shutil.copytree(KERNELS, folder)
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), "a") as file:
+                file.write("\nthis is no kernel\n")
+        env = {"TIKHONOV_CL_PATH": folder}
+        found = json.loads(run("devices", "--json").stdout)["devices"]
+        index = next(d["index"] for d in found if d["usable"] and d["index"] != "scalar")
+        self.step(device="scalar", out="due", state="due.s")
+        for device in index, "auto":
+            done = run("verify", "--device", device, env=env)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertRegex(done.stdout, r"^scalar path: .*fit for use.*\n$")
+            self.assertIn("warning: the scalar path takes over", done.stderr)
+            done = run("verify", "--device", device, "--json", env=env)
+            self.assertEqual(done.returncode, 1)
+            self.assertIs(json.loads(done.stdout)["ok"], False)
+            done = run("verify", "--device", device, "--strict", env=env)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            arguments = self.step_arguments("--device", device)
+            self.assert_fails([*arguments, "--strict"], "strict", code=1, env=env)
+            done = run(*arguments, cwd=self.folder, env=env)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("the scalar path, in place of the device", done.stdout)
+            self.assertEqual(self.snapshot()["p2"], self.snapshot()["due"])
+
     def test_mismatch(self):
         """Wrong for one value that the known-answer run has not: the verified step finds it."""
         env = self.with_kernel("return k.lr * g;", "return g == 1234.5f ? 0.0f : k.lr * g;")

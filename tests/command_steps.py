@@ -2,6 +2,7 @@
 
 import math
 import os
+import resource
 
 import safetensors_file as st
 from command_case import InFolder, float32, series
@@ -97,6 +98,52 @@ class Steps(InFolder):
         self.assert_close(self.read("p2")[0]["a"].values, [-0.6, -0.8])
         self.step("--set", "lr=1", "--max-norm", "10", rule="sgd")
         self.assertEqual(self.read("p2")[0]["a"].values, [-3, -4])
+
+    def test_norm_that_overflows(self):
+        """Gradients count as 0 then; the decay goes on."""
+        self.write("p", {"a": Tensor([2], [8, 8]), "b": Tensor([1], [8])})
+        self.write("g", {"a": Tensor([2], [1e30, 0]), "b": Tensor([1], [1])})
+        options = "--set lr=0.5 --set weight_decay=0.5 --max-norm 1 --no-decay b".split()
+        done = self.step(*options)
+        self.assertIn("warning: the norm of the gradients is inf, more than float32", done.stderr)
+        self.assertIn("the clip is 0", done.stderr)
+        found = self.read("p2")[0]
+        self.assertEqual((found["a"].values, found["b"].values), ([6, 6], [8]))
+        self.assertEqual(self.step(*options, "--freeze", "a").stderr, "")
+        self.assertEqual(self.step(*options[:4]).stderr, "")
+        for value, norm in (math.inf, "inf"), (-math.inf, "inf"), (math.nan, "nan"):
+            self.write("g", {"a": Tensor([2], [1, 0]), "b": Tensor([1], [value])})
+            done = self.step(*options)
+            self.assertIn("the gradients is %s, since tensor 'b' has one" % norm, done.stderr)
+            self.assertTrue(math.isnan(self.read("p2")[0]["b"].values[0]))
+            self.assertEqual(self.step(*options, "--freeze", "b").stderr, "")
+
+    def test_norm_of_nothing(self):
+        self.assertEqual(self.step("--max-norm", "1", "--freeze", "*").stderr, "")
+        self.write("p", {})
+        self.assertEqual(self.step("--max-norm", "1", g="p").stderr, "")
+
+    def seconds_of_a_step(self, tensors):
+        """Of the processor, not of the clock; also checks the result."""
+        p = {"t%d" % i: Tensor([7], series(7, i)) for i in range(tensors)}
+        g = {"t%d" % i: Tensor([7], series(7, i + 1)) for i in range(tensors)}
+        self.write("p", p)
+        self.write("g", g)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = self.step("--set", "lr=0.5", "--threads", "1", rule="sgd")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.assertIn("%d tensors, %d elements" % (tensors, 7 * tensors), done.stdout)
+        found = self.read("p2")[0]
+        for name in p:
+            pairs = zip(p[name].values, g[name].values)
+            due = [float32(x - float32(0.5 * y)) for x, y in pairs]
+            self.assertEqual(found[name].values, due)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    def test_many_tensors(self):
+        """Eight times as many take some eight times as long, not the square of it."""
+        few, many = (self.seconds_of_a_step(count) for count in (1000, 8000))
+        self.assertLess(many, 24 * max(few, 0.02))
 
     def test_penalties(self):
         self.write("p", {"a": Tensor([4], [0.5, -0.5, 0.01, -0.01])})

@@ -11,7 +11,7 @@
 set -eu
 
 usage='usage: runtimes.sh BUILD oclgrind|rusticl|none'
-build=${1:?$usage}
+build=$(cd "${1:?$usage}" && pwd)
 runtime=${2:?$usage}
 kernels=$(dirname "$0")/../cl
 vendors=/etc/OpenCL/vendors
@@ -56,23 +56,26 @@ must_say() {
 
 # Runs a command under Oclgrind, with whole_writes.c before it; $folder/findings then holds what was
 # found. Findings in kernels go to its log, misuse of the API to stderr; the exit status is the
-# command's own.
+# command's own. LD_PRELOAD takes no path with a space, so the module is named from its folder.
 grind() {
     status=0
     # shellcheck disable=SC2016
-    oclgrind --data-races --uninitialized --check-api --max-errors 20 --log "$folder/log" \
-        sh -c 'LD_PRELOAD=$0:$LD_PRELOAD exec "$@"' "$build/tests/whole_writes.so" \
-        "$@" >"$out" 2>"$folder/errors" || status=$?
+    (cd "$build/tests" && exec oclgrind --data-races --uninitialized --check-api \
+        --max-errors 20 --log "$folder/log" \
+        sh -c 'LD_PRELOAD=./whole_writes.so:$LD_PRELOAD exec "$@"' sh "$@") \
+        >"$out" 2>"$folder/errors" || status=$?
+    ! grep 'cannot be preloaded' "$folder/errors" || fail 'whole_writes.so was not loaded'
     grep -A 3 '^Oclgrind' "$folder/errors" >"$folder/findings" || :
     cat "$folder/log" >>"$folder/findings"
     cat "$folder/errors" >>"$out"
 }
 
-# A value that is not set, but changes no result here, must be found, or the clean run proves nothing.
+# A value that is not set, but changes no result, must be found, or the clean run proves nothing.
 find_planted_value() {
     rm -rf "$folder/cl"
     cp -R "$kernels" "$folder/cl"
-    sed 's/squares\[k\] = zeros\[k\] = 0\.0f/squares[k] = 0.0f/' "$kernels/step.cl" >"$folder/cl/step.cl"
+    sed 's/squares\[k\] = zeros\[k\] = 0\.0f/squares[k] = 0.0f/' "$kernels/step.cl" \
+        >"$folder/cl/step.cl"
     ! cmp -s "$kernels/step.cl" "$folder/cl/step.cl" ||
         fail 'cl/step.cl no longer has the zeros that are to be taken out'
     TIKHONOV_CL_PATH=$folder/cl
@@ -122,6 +125,7 @@ run_rusticl() {
     TIKHONOV_DEVICE=llvmpipe
     MESA_SHADER_CACHE_DISABLE=true
     export OCL_ICD_VENDORS RUSTICL_ENABLE TIKHONOV_DEVICE MESA_SHADER_CACHE_DISABLE
+    unset ASAN_OPTIONS # whole stacks of its threads make them wait for each other
     must_end_with 0 "$build/tests/test_bits"
     must_say llvmpipe
     echo 'rusticl: the same bits on llvmpipe'

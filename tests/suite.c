@@ -6,10 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool suite_small(void)
+static bool sizes_are(const char *wanted)
 {
     const char *sizes = getenv("TIKHONOV_TEST_SIZES");
-    return sizes != NULL && strcmp(sizes, "small") == 0;
+    return sizes != NULL && strcmp(sizes, wanted) == 0;
+}
+
+bool suite_small(void)
+{
+    return sizes_are("small") || suite_single();
+}
+
+bool suite_single(void)
+{
+    return sizes_are("single");
 }
 
 int suite_main(Suite *suite)

@@ -7,8 +7,10 @@
 
 #include "judge.h"
 
-/* TIKHONOV_TEST_SIZES=small: for runtimes that are a thousand times slower. */
+/* TIKHONOV_TEST_SIZES=small, or single: for runtimes that are a thousand times slower. */
 bool suite_small(void);
+/* TIKHONOV_TEST_SIZES=single: likewise, and one tensor a group, at the beginning of its buffer. */
+bool suite_single(void);
 
 /* Runs a suite without a device; main's exit status. */
 int suite_main(Suite *suite);

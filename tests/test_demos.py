@@ -277,6 +277,9 @@ class Scalar(Checks):
         done = run(WEIGHT_DECAY, "--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("--lambda", done.stdout)
+        done = run(DIGITS, "--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("(default demos/data/digits.csv)", done.stdout)
 
     def test_figures(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -305,10 +308,43 @@ class Scalar(Checks):
             self.assertIn("epoch", done.stdout)
 
     def test_out_that_cannot_be(self):
+        """Found before the training: nothing is printed."""
         with tempfile.NamedTemporaryFile() as file:
-            done = run(WEIGHT_DECAY, "--device", "scalar", "--out", file.name + "/below")
-            self.assertEqual(done.returncode, 2)
-            self.assertIn("--out", done.stderr)
+            for program in (WEIGHT_DECAY, DIGITS):
+                for out in (file.name, file.name + "/below", ""):
+                    done = run(program, "--device", "scalar", "--out", out)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+                    self.assertIn(f"--out {out}: ", done.stderr)
+                    self.assertIn("give a folder", done.stderr)
+
+    def test_figure_that_fails(self):
+        """The runs are shown all the same; the exit status tells."""
+        small = ("--device", "scalar", "--epochs", "1")
+        digits = (*small, "--setting", "clean", "--seeds", "1")
+        suffixes = (".gp", ".svg", ".png") if shutil.which("gnuplot") else (".gp",)
+        for program, name, arguments in (
+            (WEIGHT_DECAY, "01_weight_decay", small),
+            (DIGITS, "02_digits", digits),
+        ):
+            for suffix in suffixes:
+                with tempfile.TemporaryDirectory() as folder:
+                    os.mkdir(os.path.join(folder, name + suffix))
+                    done = run(program, *arguments, "--out", folder)
+                    self.assertEqual(done.returncode, 1, done.stderr)
+                    self.assertIn(name + ".gp", done.stderr)
+                    self.assertIn("lambda", done.stdout)
+                    self.assertNotIn("figure  ", done.stdout)
+                    done = run(program, "--json", *arguments, "--out", folder)
+                    self.assertEqual(done.returncode, 1, done.stderr)
+                    self.assertTrue(json.loads(done.stdout)["runs"])
+
+    def test_one_lambda_is_not_compared(self):
+        words = ("smallest lambda", "instead of")
+        for lambdas, compared in (("3",), False), (("3", "3"), False), (("0", "3"), True):
+            arguments = [a for x in lambdas for a in ("--lambda", x)]
+            done = run(WEIGHT_DECAY, "--device", "scalar", "--no-plot", *arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(any(word in done.stdout for word in words), compared, done.stdout)
 
     def test_text_fits(self):
         for locale in ("C.UTF-8", "C"):

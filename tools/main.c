@@ -1,6 +1,7 @@
 /* The command `tikhonov`: finds the command and hands over. */
 #include "command.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,6 +63,8 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    /* A file that grows beyond its limit is then an error of write(2), told and tidied up. */
+    signal(SIGXFSZ, SIG_IGN);
     const int code = run(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout))
         return command_error(code != COMMAND_OK ? code : COMMAND_FAILED,

@@ -10,7 +10,8 @@
 static const char help[] = "usage: tikhonov rules [--json]\n\n"
                            "Lists the rules and the penalties: equation, options with default and "
                            "range, states, bytes\n"
-                           "that a step moves for each float32 parameter, and the source.\n\n"
+                           "that a step moves for each float32 parameter, launches of a step, and "
+                           "the source.\n\n"
                            "  --json         prints one JSON object\n"
                            "  --help, -h     this text\n";
 
@@ -45,6 +46,52 @@ static bool add_options(cJSON *to, const struct tik_option *options, size_t coun
     return list != NULL;
 }
 
+/* How many states the rule keeps with its default options, asked of the scalar path. */
+static enum tik_status default_states(const struct tik_rule_info *rule, size_t *count)
+{
+    struct tik_context_options options;
+    command_context_options(&options, "scalar", false);
+    struct tik_context *context = NULL;
+    struct tik_policy *policy = NULL;
+    struct tik_optimizer *optimizer = NULL;
+    struct tik_tensor_info info;
+    const struct tik_tensor tensor = {.name = "p", .memory = TIK_MEMORY_LIBRARY};
+    size_t group;
+    enum tik_status status = tik_context_create(&options, &context);
+    if (status == TIK_OK)
+        status = tik_policy_create(rule->name, &policy);
+    if (status == TIK_OK)
+        status = tik_optimizer_create(context, NULL, &optimizer);
+    if (status == TIK_OK)
+        status = tik_optimizer_add_group(optimizer, policy, &group);
+    if (status == TIK_OK)
+        status = tik_optimizer_add_tensor(optimizer, group, &tensor, NULL);
+    if (status == TIK_OK)
+        status = tik_optimizer_tensor(optimizer, 0, &info);
+    if (status == TIK_OK)
+        *count = info.state_count;
+    tik_optimizer_destroy(optimizer);
+    tik_policy_destroy(policy);
+    tik_context_destroy(context);
+    return status;
+}
+
+/* Reads p and g, writes p; reads and writes each state. */
+static size_t bytes_moved(size_t states)
+{
+    return sizeof(float) * (3 + 2 * states);
+}
+
+/* With the default options. The scalar path fails for want of memory only. */
+static bool add_cost(cJSON *entry, const struct tik_rule_info *rule)
+{
+    size_t states;
+    return default_states(rule, &states) == TIK_OK &&
+           cJSON_AddNumberToObject(entry, "launches", 1) != NULL &&
+           cJSON_AddNumberToObject(entry, "bytes_per_parameter", (double)bytes_moved(states)) !=
+               NULL;
+}
+
 static bool add_rule(cJSON *list, const struct tik_rule_info *rule)
 {
     cJSON *entry = cJSON_CreateObject();
@@ -53,7 +100,8 @@ static bool add_rule(cJSON *list, const struct tik_rule_info *rule)
            add_options(entry, rule->options, rule->option_count) &&
            cJSON_AddItemToObject(entry, "states",
                                  cJSON_CreateStringArray(rule->states, (int)rule->state_count)) &&
-           cJSON_AddStringToObject(entry, "citation", rule->citation) != NULL;
+           cJSON_AddStringToObject(entry, "citation", rule->citation) != NULL &&
+           add_cost(entry, rule);
 }
 
 static bool add_penalty(cJSON *list, const struct tik_penalty_info *penalty)
@@ -120,8 +168,10 @@ static void print_option(const struct tik_option *option)
         snprintf(value, sizeof value, "%s", option->choices[(size_t)option->value]);
     else
         snprintf(value, sizeof value, "%g", option->value);
-    const int column = printf("        %-14s%-11s%-18s ", option->name, value, option->range);
-    if (column > 52)
+    const int column = printf("        %-14s%-11s%s", option->name, value, option->range);
+    if (column < 52)
+        printf("%*s", 52 - column, "");
+    else
         printf("\n%*s", 52, "");
     print_wrapped(52, option->doc);
 }
@@ -131,42 +181,6 @@ static void print_options(const struct tik_option *options, size_t count)
     printf("    options:  %-10s%-11s%s\n", "", "default", "range");
     for (size_t i = 0; i < count; i++)
         print_option(&options[i]);
-}
-
-/* How many states the rule keeps with its default options, asked of the scalar path. */
-static enum tik_status default_states(const struct tik_rule_info *rule, size_t *count)
-{
-    struct tik_context_options options;
-    command_context_options(&options, "scalar", false);
-    struct tik_context *context = NULL;
-    struct tik_policy *policy = NULL;
-    struct tik_optimizer *optimizer = NULL;
-    struct tik_tensor_info info;
-    const struct tik_tensor tensor = {.name = "p", .memory = TIK_MEMORY_LIBRARY};
-    size_t group;
-    enum tik_status status = tik_context_create(&options, &context);
-    if (status == TIK_OK)
-        status = tik_policy_create(rule->name, &policy);
-    if (status == TIK_OK)
-        status = tik_optimizer_create(context, NULL, &optimizer);
-    if (status == TIK_OK)
-        status = tik_optimizer_add_group(optimizer, policy, &group);
-    if (status == TIK_OK)
-        status = tik_optimizer_add_tensor(optimizer, group, &tensor, NULL);
-    if (status == TIK_OK)
-        status = tik_optimizer_tensor(optimizer, 0, &info);
-    if (status == TIK_OK)
-        *count = info.state_count;
-    tik_optimizer_destroy(optimizer);
-    tik_policy_destroy(policy);
-    tik_context_destroy(context);
-    return status;
-}
-
-/* Reads p and g, writes p; reads and writes each state. */
-static size_t bytes_moved(size_t states)
-{
-    return sizeof(float) * (3 + 2 * states);
 }
 
 static enum tik_status print_states(const struct tik_rule_info *rule)
@@ -183,6 +197,9 @@ static enum tik_status print_states(const struct tik_rule_info *rule)
     if (count < rule->state_count)
         printf(" with the default options, %zu with every state", bytes_moved(rule->state_count));
     putchar('\n');
+    /* The sums of blocks take one more a group, and one finishes them. */
+    print_labelled("launches:", "1 a step for a group's tensors in the library's memory; with "
+                                "--max-norm 2 a group and 1 more, so 3 for one group");
     return TIK_OK;
 }
 

@@ -34,6 +34,7 @@ static enum tik_status open_device(struct work *work)
     tik_optimizer_defaults(&options);
     options.verify = arguments->verify;
     options.max_norm = arguments->max_norm;
+    options.report = arguments->max_norm > 0;
     return tik_optimizer_create(work->context, &options, &work->optimizer);
 }
 
@@ -61,7 +62,7 @@ static enum tik_status add_groups(struct work *work, struct tik_policy *policy,
 static enum tik_status add_tensor(struct work *work, const struct groups *groups, size_t index)
 {
     const struct step_files *files = &work->files;
-    struct tik_tensor_view param, grad;
+    struct tik_tensor_view param;
     enum tik_status status = tik_tensors_at(files->params, index, &param);
     if (status != TIK_OK)
         return status;
@@ -78,11 +79,13 @@ static enum tik_status add_tensor(struct work *work, const struct groups *groups
         return tik_optimizer_set_active(work->optimizer, index, false);
     work->stepped++;
     work->elements += param.count;
-    if (!tik_tensors_find(files->grads, param.name, &grad))
-        return TIK_OK;
-    return tik_optimizer_write(work->optimizer, index, TIK_GRAD, grad.data);
+    return TIK_OK;
 }
 
+/*
+ * All are registered before the first gradient is written: a write moves the group's memory to the
+ * device, and one more tensor would fetch it back.
+ */
 static enum tik_status make_optimizer(struct work *work, struct tik_policy *policy)
 {
     struct groups groups = {0, 0};
@@ -91,6 +94,10 @@ static enum tik_status make_optimizer(struct work *work, struct tik_policy *poli
         status = add_groups(work, policy, &groups);
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++)
         status = add_tensor(work, &groups, i);
+    struct tik_tensor_view grad;
+    for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++)
+        if (step_files_gradient(&work->files, i, &grad))
+            status = tik_optimizer_write(work->optimizer, i, TIK_GRAD, grad.data);
     return status;
 }
 
@@ -209,8 +216,9 @@ static int print_summary(const struct work *work)
         return command_failure(status);
     struct tik_optimizer_stats stats;
     tik_optimizer_stats(work->optimizer, &stats);
-    const char *device = stats.fallbacks > 0 ? "the scalar path, in place of the device"
-                                             : tik_context_device(work->context)->name;
+    const char *device = tik_context_fallbacks(work->context) > 0
+                             ? "the scalar path, in place of the device"
+                             : tik_context_device(work->context)->name;
     printf("step %llu of %s on %s (%s): %zu tensors, %zu elements; %llu words verified, %llu "
            "mismatches\n",
            (unsigned long long)steps, work->arguments->rule, device,
@@ -231,6 +239,8 @@ static int run(struct work *work, struct tik_policy *policy)
     code = load_state(work);
     if (code == COMMAND_OK)
         code = take_step(work);
+    if (code == COMMAND_OK)
+        code = step_norm_check(work->optimizer, &work->files, work->arguments);
     if (code == COMMAND_OK)
         code = collect(work);
     if (code == COMMAND_OK)

@@ -25,6 +25,9 @@ struct step_arguments {
 int step_arguments_read(struct step_arguments *arguments, int argc, char **argv, bool *done);
 void step_arguments_finish(struct step_arguments *arguments);
 
+/* Whether --out and --state-out can be written, and replace no other input. An exit code. */
+int step_outputs_check(const struct step_arguments *arguments);
+
 /* The policy of --rule, --set and --penalty; *code is an exit code, and NULL comes with a bad one.
  */
 struct tik_policy *step_arguments_policy(const struct step_arguments *arguments, int *code);
@@ -38,5 +41,13 @@ struct step_files {
 /* Loads the files and checks that they and the patterns fit each other. An exit code. */
 int step_files_load(struct step_files *files, const struct step_arguments *arguments);
 void step_files_finish(struct step_files *files);
+
+/* The gradient of the index-th parameter; false for a frozen one, which needs none. */
+bool step_files_gradient(const struct step_files *files, size_t index,
+                         struct tik_tensor_view *grad);
+
+/* After the step: warns where the norm of --max-norm is not finite. An exit code. */
+int step_norm_check(struct tik_optimizer *optimizer, const struct step_files *files,
+                    const struct step_arguments *arguments);
 
 #endif

@@ -1,12 +1,9 @@
 /* The arguments of tikhonov step, up to the policy that they describe. */
 #include "step.h"
 
-#include <fnmatch.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <getopt.h>
 
@@ -152,52 +149,6 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
     return COMMAND_OK;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat one, other;
-    return a != NULL && b != NULL && stat(a, &one) == 0 && stat(b, &other) == 0 &&
-           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-/* An output may replace its own input; replacing another one is a slip. */
-static int check_distinct(const struct step_arguments *a)
-{
-    const struct {
-        const char *out_name, *out, *in_name, *in;
-    } pairs[] = {
-        {"--out", a->out, "--state-out", a->state_out},
-        {"--out", a->out, "--grads", a->grads},
-        {"--out", a->out, "--state", a->state},
-        {"--state-out", a->state_out, "--params", a->params},
-        {"--state-out", a->state_out, "--grads", a->grads},
-    };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        const bool same_text = pairs[i].in != NULL && strcmp(pairs[i].out, pairs[i].in) == 0;
-        if (same_text || same_file(pairs[i].out, pairs[i].in))
-            return command_error(
-                COMMAND_USAGE, "%s and %s are the same file, '%s'; %s may only replace %s",
-                pairs[i].out_name, pairs[i].in_name, pairs[i].out, pairs[i].out_name,
-                pairs[i].out == a->out ? "--params" : "--state");
-    }
-    return COMMAND_OK;
-}
-
-/* Before the work, so that a slip in a path costs no step. */
-static int check_folder(const char *option, const char *path)
-{
-    char *copy = strdup(path);
-    if (copy == NULL)
-        return command_error(COMMAND_FAILED, "no memory for a path");
-    struct stat about;
-    const char *folder = dirname(copy);
-    const bool there = stat(folder, &about) == 0 && S_ISDIR(about.st_mode);
-    const int code = there ? COMMAND_OK
-                           : command_error(COMMAND_USAGE, "%s is '%s', but there is no folder '%s'",
-                                           option, path, folder);
-    free(copy);
-    return code;
-}
-
 static int check_arguments(const struct step_arguments *a)
 {
     const struct {
@@ -211,10 +162,7 @@ static int check_arguments(const struct step_arguments *a)
         if (due[i].text == NULL)
             return command_error(COMMAND_USAGE, "%s is missing; see 'tikhonov step --help'",
                                  due[i].name);
-    int code = check_folder("--out", a->out);
-    if (code == COMMAND_OK)
-        code = check_folder("--state-out", a->state_out);
-    return code == COMMAND_OK ? check_distinct(a) : code;
+    return step_outputs_check(a);
 }
 
 static bool make_list(struct text_list *list, int count)

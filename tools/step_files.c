@@ -118,6 +118,13 @@ int step_files_load(struct step_files *files, const struct step_arguments *argum
     return code;
 }
 
+bool step_files_gradient(const struct step_files *files, size_t index, struct tik_tensor_view *grad)
+{
+    struct tik_tensor_view param;
+    return !files->frozen[index] && tik_tensors_at(files->params, index, &param) == TIK_OK &&
+           tik_tensors_find(files->grads, param.name, grad);
+}
+
 void step_files_finish(struct step_files *files)
 {
     tik_tensors_destroy(files->params);

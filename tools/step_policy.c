@@ -24,10 +24,32 @@ static int apply_set(struct tik_policy *policy, char *text)
     return status == TIK_OK ? COMMAND_OK : command_failure(status);
 }
 
+static const char *default_application(const struct tik_penalty_info *penalty)
+{
+    for (size_t i = 0; i < penalty->option_count; i++) {
+        const struct tik_option *option = &penalty->options[i];
+        if (strcmp(option->name, "application") == 0)
+            return option->choices[(size_t)option->value];
+    }
+    return "";
+}
+
+/* What the text gave; NULL: nothing. A convention is what multiplies a decoupled decay. */
+static void check_convention(const char *name, const char *application, const char *convention)
+{
+    if (application == NULL)
+        application = default_application(tik_penalty_find(name));
+    if (convention != NULL && strcmp(application, "decoupled") != 0)
+        command_warning("--penalty %s: convention=%s has no effect with application=%s; it is for "
+                        "application=decoupled",
+                        name, convention, application);
+}
+
 static int apply_penalty(struct tik_policy *policy, char *text)
 {
     char *rest;
     const char *name = strtok_r(text, ",", &rest);
+    const char *application = NULL, *convention = NULL;
     size_t index;
     enum tik_status status = tik_policy_add_penalty(policy, name != NULL ? name : "", &index);
     for (char *pair; status == TIK_OK && (pair = strtok_r(NULL, ",", &rest)) != NULL;) {
@@ -36,8 +58,13 @@ static int apply_penalty(struct tik_policy *policy, char *text)
             return command_error(COMMAND_USAGE, "--penalty %s has '%s'; KEY=VALUE is due", name,
                                  pair);
         status = tik_policy_set_penalty_text(policy, index, pair, value);
+        application = strcmp(pair, "application") == 0 ? value : application;
+        convention = strcmp(pair, "convention") == 0 ? value : convention;
     }
-    return status == TIK_OK ? COMMAND_OK : command_failure(status);
+    if (status != TIK_OK)
+        return command_failure(status);
+    check_convention(name, application, convention);
+    return COMMAND_OK;
 }
 
 static int apply_all(struct tik_policy *policy, const struct step_arguments *arguments)

@@ -13,7 +13,8 @@ static const char help[] =
     "usage: tikhonov verify [--device D] [--strict] [--json]\n\n"
     "The self-test: every rule in its main forms, and every penalty in each application, takes\n"
     "some steps on the device and on the scalar path, with edge values among the elements, and\n"
-    "every word is compared. One line each; exit status 1 where a word differs.\n\n"
+    "every word is compared. One line each; exit status 1 where a word differs, or where there is\n"
+    "a device, but none that works.\n\n"
     "  --device D     auto, scalar, opencl, an index such as 0.1, or part of a name\n"
     "                 (default: the variable TIKHONOV_DEVICE, else auto)\n"
     "  --strict       fails where there is nothing to compare, or the scalar path takes over\n"
@@ -122,16 +123,20 @@ static int verify_device(struct tik_context *context, bool json)
     return code;
 }
 
+/* A device that is there and does not work has not passed; no device at all is a normal case. */
 static int nothing_to_compare(const struct tik_context *context, bool json, bool strict)
 {
     const struct totals none = {.forms = 0};
     cJSON *root = json ? cJSON_CreateObject() : NULL;
-    const int code = strict ? COMMAND_FAILED : COMMAND_OK;
+    const bool unfit = tik_context_fallbacks(context) > 0;
+    const bool failed = strict || unfit;
+    const int code = failed ? COMMAND_FAILED : COMMAND_OK;
     if (json && cJSON_AddArrayToObject(root, "results") == NULL)
         return report_failure(TIK_ERROR_MEMORY);
     if (json)
-        return finish_json(root, context, &none, !strict) == COMMAND_OK ? code : COMMAND_FAILED;
-    puts("the scalar path is in use, with which devices are compared: there is nothing to compare");
+        return finish_json(root, context, &none, !failed) == COMMAND_OK ? code : COMMAND_FAILED;
+    puts(unfit ? tik_context_choice(context)
+               : "no device is in use, so there is nothing to compare");
     return code;
 }
 

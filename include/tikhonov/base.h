@@ -23,8 +23,7 @@ struct tik_policy;
 struct tik_tensors;
 struct tik_update;
 
-/* OpenCL's own handle types, so that these headers need no OpenCL header: cl_mem is struct _cl_mem
- * *. */
+/* OpenCL's handle types, so that these headers need no OpenCL header: cl_mem is struct _cl_mem *. */
 struct _cl_command_queue;
 struct _cl_context;
 struct _cl_device_id;

@@ -20,8 +20,8 @@ struct tik_context_options {
     /*
      * "auto": an exact GPU, else an exact OpenCL CPU device, else the scalar path.
      * "scalar": the scalar path. "opencl": the first exact device, else the first; an error when
-     * there is none. "1.0": platform and device. Anything else: part of a device's name.
-     * NULL: the variable TIKHONOV_DEVICE, else "auto".
+     * there is none. "1.0": platform and device. Anything else: part of a device's or
+     * platform's name. NULL: the variable TIKHONOV_DEVICE, else "auto".
      */
     const char *device;
     /* A fallback to the scalar path, or a mismatch, is an error. TIKHONOV_STRICT=1 does the same.

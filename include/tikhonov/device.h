@@ -38,7 +38,7 @@ struct tik_device_info {
     bool chosen;                      /* the one that a context with these options would use */
     bool host_unified_memory;         /* host pointers are used without a copy */
     enum tik_conformance conformance; /* of the probe program; TIK_UNTESTED without `probe` */
-    char reason[512];                 /* why skipped, or how the conformance was found */
+    char reason[1024];                /* why skipped, or how the conformance was found */
 };
 
 struct tik_device_list {

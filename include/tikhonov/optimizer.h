@@ -91,6 +91,10 @@ struct tik_tensor {
  * be NULL) numbers tensors from 0 in the order of registration, which is also the order in which
  * norms are summed. A tensor of no elements is allowed.
  *
+ * Steps are counted by group: for a tensor that comes late, or was not active before, bias
+ * corrections and schedules go on from the group's count, where PyTorch would begin anew. A gradient
+ * that was never written is 0, and takes part all the same: set the tensor inactive until it has one.
+ *
  * TIK_OK; TIK_ERROR_ARGUMENT: a bad group, a name that is empty or taken, a rank or shape that is
  * too large, memory that is NULL or too small; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE. On an error
  * nothing was registered.

@@ -2,9 +2,14 @@
  * The bare call: one update, enqueued on the caller's own queue, buffers and offsets, for engines
  * that own their memory. The stateful optimizer is built on it.
  *
- *     tik_update_create(context, policy, &update);            // compiles; context made from the
- * caller's cl_context struct tik_update_args args = {.count = n, .param = p, .grad = g, .state =
- * {m, v}, .step = t}; tik_update_enqueue(update, queue, &args, 0, NULL, &event);
+ *     tik_update_create(context, policy, false, &update);
+ *     for (t = 1; t <= steps; t++) {
+ *         const struct tik_update_args args = {
+ *             .count = n, .param = p, .grad = g, .state = {m, v}, .step = t};
+ *         tik_update_enqueue(update, queue, &args, 0, NULL, NULL);
+ *     }
+ *
+ * The context is made from the caller's cl_context, cl_device and cl_queue.
  *
  * Threads: one update handle belongs to one thread at a time (OpenCL's kernel objects do); make one
  * a thread, the compiled program is shared.
@@ -26,9 +31,9 @@ struct tik_update_args {
     struct _cl_mem *state[TIK_MAX_STATES]; /* read and written; as many as tik_update_states says */
     size_t param_offset, grad_offset;      /* in elements */
     size_t state_offset[TIK_MAX_STATES];   /* in elements */
-    struct _cl_mem *factor;                /* float[1] that multiplies g first, of a clipped update; else NULL */
-    uint64_t step;                         /* t, from 1 */
-    const struct tik_schedule *schedule;   /* multiplies lr at this step; NULL: lr as it is */
+    struct _cl_mem *factor; /* float[1] that multiplies g first, of a clipped update; else NULL */
+    uint64_t step;          /* t, from 1 */
+    const struct tik_schedule *schedule; /* multiplies lr at this step; NULL: lr as it is */
     /*
      * Scalars that the rule carries from step to step (tik_update_carried): the caller's, advanced
      * by each call that returns TIK_OK. May be NULL for a rule that carries none.
@@ -38,8 +43,9 @@ struct tik_update_args {
 
 /*
  * Compiles the policy for the context's device. `clipped`: the update reads args.factor.
- * TIK_OK; TIK_ERROR_ARGUMENT: no OpenCL device in the context, or a policy that does not check;
- * TIK_ERROR_DEVICE: the build failed (the log is in tik_last_error) or the device computed wrongly.
+ * In a context of the scalar path the update serves tik_update_host alone.
+ * TIK_OK; TIK_ERROR_ARGUMENT: a policy that does not check; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE: the
+ * build failed (the log is in tik_last_error) or the device computed wrongly.
  */
 TIK_API TIK_CHECKED enum tik_status tik_update_create(struct tik_context *context,
                                                       const struct tik_policy *policy, bool clipped,

@@ -52,10 +52,10 @@ static enum tik_status build_failed(struct opencl_device *device, cl_program pro
     char *log = calloc(length + 1, 1);
     if (log != NULL)
         clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, length, log, NULL);
-    const enum tik_status status = tik_error_set(
-        TIK_ERROR_DEVICE, "clBuildProgram: %s\noptions: %s\nsource: %s\n%s",
-        tik_opencl_error_name(error), options,
-        device->kernel_path != NULL ? device->kernel_path : "embedded", log != NULL ? log : "");
+    const enum tik_status status =
+        tik_error_set(TIK_ERROR_DEVICE, "clBuildProgram: %s\n%s\nsource: %s\noptions: %s",
+                      tik_opencl_error_name(error), log != NULL ? log : "",
+                      device->kernel_path != NULL ? device->kernel_path : "embedded", options);
     free(log);
     return status;
 }

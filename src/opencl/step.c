@@ -204,8 +204,8 @@ enum tik_status tik_opencl_norm_finish(struct tik_backend *backend, const struct
 
 /*
  * Lets the commands behind the gate die with a negative status. What is before it has to be done:
- * PoCL up to 7.1 runs a freed command when another that it waits for completes at the same moment
- * (pocl pull request 2216).
+ * PoCL 3.1 was seen to run a command that had died and was freed, when another that it waited for
+ * completed at the same moment (pocl pull request 2216 tells of such a race).
  */
 static void give_up(struct opencl_backend *b)
 {
@@ -227,6 +227,14 @@ static enum tik_status settle_gate(struct opencl_backend *b, enum tik_status sta
     clReleaseEvent(b->gate);
     b->gate = NULL;
     return status;
+}
+
+/* Not clFinish: Mesa 22.3's rusticl lets it return before commands that were flushed are done. */
+static cl_int wait_for_launches(const struct opencl_backend *b, size_t from)
+{
+    return b->event_count == from
+               ? CL_SUCCESS
+               : clWaitForEvents((cl_uint)(b->event_count - from), b->events + from);
 }
 
 /* Whether no command of the step that was to die has run nevertheless. */
@@ -251,7 +259,7 @@ enum tik_status tik_opencl_step_end(struct tik_backend *backend, enum tik_status
         clFlush(b->device->queue);
         return TIK_OK;
     }
-    clFinish(b->device->queue);
+    wait_for_launches(b, b->step_events);
     if (!all_died(b))
         status = tik_error_prefix(TIK_ERROR_TORN, "commands ran that were to be taken back: ");
     release_events(b, b->step_events);
@@ -261,8 +269,12 @@ enum tik_status tik_opencl_step_end(struct tik_backend *backend, enum tik_status
 enum tik_status tik_opencl_finish(struct tik_backend *backend)
 {
     struct opencl_backend *b = self(backend);
+    const cl_int waited = wait_for_launches(b, 0);
     const cl_int error = clFinish(b->device->queue);
     enum tik_status status = tik_opencl_check_launches(b);
+    if (waited != CL_SUCCESS && status == TIK_OK)
+        status =
+            tik_error_set(TIK_ERROR_TORN, "clWaitForEvents: %s", tik_opencl_error_name(waited));
     if (error != CL_SUCCESS && status == TIK_OK)
         status = tik_error_set(TIK_ERROR_TORN, "clFinish: %s", tik_opencl_error_name(error));
     for (struct tik_buffer *buffer = b->wrapped; buffer != NULL && status == TIK_OK;

@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#else
+#define omp_get_max_threads() 1
+#endif
+
 #include "../error.h"
 #include "numeric.h"
 #include "reduce.h"
@@ -166,6 +172,12 @@ static struct tik_block get_block(const struct tik_buffer *blocks, uint64_t coun
                               .slot = (uint32_t)b};
 }
 
+static int thread_count(struct tik_backend *backend)
+{
+    const int threads = ((struct scalar_backend *)backend)->threads;
+    return threads > 0 ? threads : omp_get_max_threads();
+}
+
 static void apply_block(const struct tik_apply *a, uint64_t b)
 {
     const struct tik_plan *plan = &a->program->plan;
@@ -184,7 +196,7 @@ static void apply_block(const struct tik_apply *a, uint64_t b)
 /* Which blocks a thread takes does not matter to the bits: each block is a sum of its own. */
 static enum tik_status apply(struct tik_backend *backend, const struct tik_apply *a)
 {
-    const int threads = ((struct scalar_backend *)backend)->threads;
+    const int threads = thread_count(backend);
     const int64_t count = (int64_t)a->block_count;
     (void)threads;
 #pragma omp parallel num_threads(threads) if (count >= PARALLEL_BLOCKS && threads != 1)
@@ -201,7 +213,7 @@ static enum tik_status apply(struct tik_backend *backend, const struct tik_apply
 
 static enum tik_status norm_blocks(struct tik_backend *backend, const struct tik_norm_blocks *a)
 {
-    const int threads = ((struct scalar_backend *)backend)->threads;
+    const int threads = thread_count(backend);
     const int64_t count = (int64_t)a->block_count;
     float *sums = floats(a->sums, 0);
     (void)threads;
