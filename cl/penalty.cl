@@ -88,18 +88,18 @@ float coupled_lp_cubic(const float p, const float g, const struct penalty_scalar
     return g + k.weight * (p * fabs(p));
 }
 
-/* x + c*sqrt(x) = a: sqrt(x) = 2a/(c + sqrt(c^2 + 4a)), the form without cancellation. */
+/* x + c*sqrt(x) = a, h = c/2: sqrt(x) = a/(h + sqrt(h^2 + a)), the form without cancellation. */
 float proximal_lp_three_halves(const float p, const struct penalty_scalars k)
 {
     const float a = fabs(p);
-    const float root = divide(2.0f * a, k.pull + square_root(k.pull * k.pull + 4.0f * a));
-    return a <= 0.0f ? 0.0f : copysign(root * root, p);
+    const float root = divide(a, k.pull + square_root(k.pull * k.pull + a));
+    return k.pull > 0.0f ? copysign(root * root, p) : p;
 }
 
-/* x + c*x^2 = a: x = 2a/(1 + sqrt(1 + 4ca)). */
+/* x + c*x^2 = a: x = a/(1/2 + sqrt(1/4 + ca)). */
 float proximal_lp_cubic(const float p, const struct penalty_scalars k)
 {
-    return divide(2.0f * p, 1.0f + square_root(1.0f + 4.0f * k.pull * fabs(p)));
+    return divide(p, 0.5f + square_root(0.25f + k.pull * fabs(p)));
 }
 
 float proximal_box(const float p, const struct penalty_scalars k)

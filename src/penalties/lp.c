@@ -64,7 +64,8 @@ static void scalars(const double *o, double lr, struct penalty_scalars *k)
     k->divisor = (float)(1 + lr * o[WEIGHT]);
     k->weight = (float)o[WEIGHT];
     k->share = (float)(o[WEIGHT] / o[EXPONENT]);
-    k->pull = (float)(lr * o[WEIGHT]);
+    /* With p = 3/2 the closed form has c/2. */
+    k->pull = (float)(lr * o[WEIGHT] * (o[EXPONENT] == 1.5 ? 0.5 : 1.0));
 }
 
 const struct tik_penalty_row tik_penalty_lp = {

@@ -105,8 +105,8 @@ void tik_scalar_proximal_lp_three_halves(size_t n, const float *unused,
     const float pull = k->pull;
     for (size_t i = 0; i < n; i++) {
         const float a = fabsf(p[i]);
-        const float root = divide(2.0f * a, pull + square_root(pull * pull + 4.0f * a));
-        p[i] = a <= 0.0f ? 0.0f : copysignf(root * root, p[i]);
+        const float root = divide(a, pull + square_root(pull * pull + a));
+        p[i] = pull > 0.0f ? copysignf(root * root, p[i]) : p[i];
     }
 }
 
@@ -116,7 +116,7 @@ void tik_scalar_proximal_lp_cubic(size_t n, const float *unused, const struct pe
     (void)unused;
     const float pull = k->pull;
     for (size_t i = 0; i < n; i++)
-        p[i] = divide(2.0f * p[i], 1.0f + square_root(1.0f + 4.0f * pull * fabsf(p[i])));
+        p[i] = divide(p[i], 0.5f + square_root(0.25f + pull * fabsf(p[i])));
 }
 
 void tik_scalar_proximal_box(size_t n, const float *unused, const struct penalty_scalars *k,
