@@ -217,10 +217,8 @@ enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t
     status = check_shape(optimizer, tensor, &count);
     if (status == TIK_OK)
         status = check_memory(optimizer, tensor, count);
-    float initial[TIK_MAX_STATES] = {0};
-    const struct tik_policy *policy = &optimizer->groups[group].policy;
-    if (policy->rule->initial != NULL)
-        policy->rule->initial(policy->option, initial);
+    float initial[TIK_MAX_STATES];
+    tik_policy_initial(&optimizer->groups[group].policy, initial);
     if (status == TIK_OK)
         status = tik_optimizer_check(optimizer);
     if (status == TIK_OK)

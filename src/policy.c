@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "scalar/numeric.h"
 
 static void set_defaults(const struct tik_option *options, size_t count, double *values)
 {
@@ -202,6 +203,17 @@ void tik_policy_clear_penalties(struct tik_policy *policy)
     if (decay < info->option_count)
         policy->option[decay] = 0;
     policy->penalty_count = 0;
+}
+
+void tik_policy_initial(const struct tik_policy *policy, float values[TIK_MAX_STATES])
+{
+    fenv_t saved;
+    tik_numeric_enter(&saved);
+    for (size_t k = 0; k < TIK_MAX_STATES; k++)
+        values[k] = 0.0f;
+    if (policy->rule->initial != NULL)
+        policy->rule->initial(policy->option, values);
+    tik_numeric_leave(&saved);
 }
 
 void tik_policy_make_penalty(struct tik_policy_penalty *penalty, const struct tik_penalty_row *row)

@@ -23,6 +23,9 @@ struct tik_policy {
 /* The value of an option that the rule may not have: 0 then. */
 double tik_policy_option(const struct tik_policy *policy, const char *name);
 
+/* Where the states start, rounded to nearest whatever rounding mode the caller has set. */
+void tik_policy_initial(const struct tik_policy *policy, float values[TIK_MAX_STATES]);
+
 /* A penalty with its default options. */
 void tik_policy_make_penalty(struct tik_policy_penalty *penalty, const struct tik_penalty_row *row);
 

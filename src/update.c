@@ -85,9 +85,8 @@ const char *tik_update_state_name(const struct tik_update *update, size_t slot)
 
 float tik_update_state_initial(const struct tik_update *update, size_t slot)
 {
-    float initial[TIK_MAX_STATES] = {0};
-    if (update->policy.rule->initial != NULL)
-        update->policy.rule->initial(update->policy.option, initial);
+    float initial[TIK_MAX_STATES];
+    tik_policy_initial(&update->policy, initial);
     return slot < TIK_MAX_STATES ? initial[slot] : 0.0f;
 }
 

@@ -174,15 +174,34 @@ bool suite_has_option(const struct tik_rule_info *rule, const char *option)
     return false;
 }
 
+bool suite_takes_penalties(const char *rule)
+{
+    struct tik_policy *policy;
+    judge_ok(tik_policy_create(rule, &policy));
+    judge_ok(tik_policy_add_penalty(policy, "l1", NULL));
+    const bool takes = tik_policy_check(policy) == TIK_OK;
+    if (!takes)
+        suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(policy), "penalty l1", rule);
+    tik_policy_destroy(policy);
+    ck_assert_msg(takes == (strcmp(rule, "ftrl") != 0), "rule %s %s penalties", rule,
+                  takes ? "takes" : "refuses");
+    return takes;
+}
+
 struct tik_policy *suite_rich_policy(const char *rule)
 {
     static const struct oracle_option wanted[] = {
-        {"lr", 0.05}, {"weight_decay", 0.1}, {"momentum", 0.9}, {"eps", 1e-3}, {"amsgrad", 1}};
+        {"lr", 0.05},  {"weight_decay", 0.1}, {"momentum", 0.9},
+        {"eps", 1e-3}, {"amsgrad", 1},        {"centered", 1},
+        {"l1", 0.02},  {"l2", 0.05},          {"initial_accumulator_value", 0.3},
+    };
     struct tik_policy *policy;
     judge_ok(tik_policy_create(rule, &policy));
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (suite_has_option(tik_rule_find(rule), wanted[i].name))
             judge_ok(tik_policy_set(policy, wanted[i].name, wanted[i].value));
+    if (!suite_takes_penalties(rule))
+        return policy;
     judge_ok(tik_policy_add_penalty(policy, "l1", NULL));
     judge_ok(tik_policy_set_penalty(policy, 0, "weight", 0.02));
     return policy;

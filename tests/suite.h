@@ -60,7 +60,16 @@ void suite_check_refusal(enum tik_status expected, enum tik_status status, const
 /* A group's policy from the rule's name and pairs of option and value; a name NULL ends. */
 struct tik_policy *suite_policy(const char *rule, const struct oracle_option *options);
 
-/* The same with weight_decay, l1 by soft threshold and, where the rule has them, momentum. */
+/*
+ * Whether a penalty fits the rule. Only ftrl refuses them all: it takes its own l1 and l2. Fails
+ * the test when another rule refuses, or ftrl does not.
+ */
+bool suite_takes_penalties(const char *rule);
+
+/*
+ * The same with weight_decay, momentum and what else the rule has of them, and l1 by soft
+ * threshold: as the penalty 0, or as ftrl's own.
+ */
 struct tik_policy *suite_rich_policy(const char *rule);
 bool suite_has_option(const struct tik_rule_info *rule, const char *option);
 

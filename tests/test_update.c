@@ -32,6 +32,11 @@ struct arrays {
 
 static struct arrays arrays;
 
+/* The scalar that the rule carries, of the device's calls and of the host's. */
+static struct {
+    double there, here;
+} carried;
+
 #define cl_ok(call) ck_assert_int_eq((call), CL_SUCCESS)
 
 static void open_own(void)
@@ -91,6 +96,7 @@ static struct tik_update_args device_args(const struct tik_update *update, bool 
         .factor = clipped ? arrays.factor : NULL,
         .step = step,
         .schedule = step == 2 ? &warming : NULL,
+        .carried = tik_update_carried(update) > 0 ? &carried.there : NULL,
     };
     for (size_t k = 0; k < tik_update_states(update); k++) {
         args.state[k] = arrays.buffer[2 + k];
@@ -108,6 +114,7 @@ static void update_host(struct tik_update *update, bool clipped, uint64_t step)
         .factor = clipped ? &factor : NULL,
         .step = step,
         .schedule = step == 2 ? &warming : NULL,
+        .carried = tik_update_carried(update) > 0 ? &carried.here : NULL,
     };
     for (size_t k = 0; k < tik_update_states(update); k++)
         args.state[k] = arrays.here[2 + k] + offsets[2 + k];
@@ -132,6 +139,9 @@ static struct tik_update *make_update(const char *rule, bool clipped)
     struct tik_update *update;
     judge_ok(tik_update_create(own.tikhonov, policy, clipped, &update));
     ck_assert_int_eq(tik_update_conformance(update), TIK_EXACT);
+    ck_assert_uint_eq(tik_update_carried(update), strcmp(rule, "nadam") == 0);
+    if (tik_update_carried(update) > 0)
+        carried.there = carried.here = tik_update_carried_initial(update, 0);
     tik_policy_destroy(policy);
     return update;
 }
@@ -160,6 +170,7 @@ START_TEST(test_steps)
         clReleaseEvent(done);
         update_host(update, clipped, step);
         check_arrays(rule->name);
+        ck_assert_double_eq(carried.there, carried.here);
         judge_ok(tik_update_set(update, "lr", 0.01 * (double)step));
     }
     tik_update_destroy(update);
@@ -285,6 +296,32 @@ START_TEST(test_bad_arguments)
 }
 END_TEST
 
+/* The momenta's product: advanced once by each call that succeeds, by no other. */
+START_TEST(test_carried)
+{
+    struct tik_update *update = make_update("nadam", false);
+    struct tik_update_args args = device_args(update, false, 1);
+    ck_assert_double_eq(carried.there, 1);
+    args.carried = NULL;
+    suite_refused(TIK_ERROR_ARGUMENT, tik_update_enqueue(update, own.second, &args, 0, NULL, NULL),
+                  "carried is NULL", "nadam");
+    args = device_args(update, false, 0);
+    suite_refused(TIK_ERROR_ARGUMENT, tik_update_enqueue(update, own.second, &args, 0, NULL, NULL),
+                  "step", "0");
+    ck_assert_double_eq(carried.there, 1);
+    double product = 1;
+    for (uint64_t step = 1; step <= 3; step++) {
+        args = device_args(update, false, step);
+        judge_ok(tik_update_enqueue(update, own.second, &args, 0, NULL, NULL));
+        update_host(update, false, step);
+        product *= 0.9 * (1 - 0.5 * pow(0.96, (double)step * 4e-3));
+        ck_assert_double_eq_tol(carried.there, product, 1e-14);
+    }
+    check_arrays("carried");
+    tik_update_destroy(update);
+}
+END_TEST
+
 START_TEST(test_of_another_context)
 {
     struct tik_update *update = make_update("sgd", false);
@@ -360,6 +397,7 @@ static Suite *make_suite(void)
     tcase_add_test(test_case, test_without_events);
     tcase_add_test(test_case, test_count_0);
     tcase_add_test(test_case, test_bad_arguments);
+    tcase_add_test(test_case, test_carried);
     tcase_add_test(test_case, test_of_another_context);
     tcase_add_test(test_case, test_handles);
     suite_add_tcase(suite, test_case);

@@ -90,13 +90,24 @@ static enum suite_values param_kind(const struct pair *pair)
     return pair->spec->group == 0 ? SUITE_HUGE : SUITE_WILD;
 }
 
-/* Second moments are not negative in life; one in sixteen is here. */
-static void write_states(struct twins *twins, struct pair *pair)
+/* Sums and averages of gradients and of parameters have any sign. */
+static bool is_signed(const char *state)
+{
+    static const char *const names[] = {"exp_avg", "exp_avg_slow", "grad_avg", "momentum_buffer",
+                                        "prev",    "ax",           "linear"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], state) == 0)
+            return true;
+    return false;
+}
+
+/* The others, second moments and step sizes, are not negative in life; one in sixteen is here. */
+static void write_states(struct twins *twins, struct pair *pair, const char *const *names)
 {
     for (size_t k = 0; k < pair->states; k++) {
         suite_fill(pair->grad, pair->spec->count, pair->spec->group == 0 ? SUITE_EDGES : SUITE_WILD,
                    &twins->seed);
-        for (size_t i = 0; i < pair->spec->count && k > 0; i++)
+        for (size_t i = 0; i < pair->spec->count && !is_signed(names[k]); i++)
             pair->grad[i] = i % 16 == 5 ? pair->grad[i] : fabsf(pair->grad[i]);
         for (int side = 0; side < 2; side++)
             judge_ok(tik_optimizer_write(twins->optimizer[side], pair->index, TIK_STATE + (int)k,
@@ -129,7 +140,7 @@ static void make_pair(struct twins *twins, size_t number)
     struct tik_tensor_info info;
     judge_ok(tik_optimizer_tensor(twins->optimizer[SCALAR], pair->index, &info));
     pair->states = info.state_count;
-    write_states(twins, pair);
+    write_states(twins, pair, info.states);
 }
 
 static void destroy_pair(struct pair *pair)
