@@ -13,10 +13,14 @@ static void accept(enum tik_status status, const char *option, const char *value
              tik_last_error());
 }
 
+/* Kept in sight, so that a program which a wrong option ends is not said to leak it. */
+static struct tik_policy *in_hand;
+
 struct tik_policy *options_bias_policy(const struct options *options)
 {
     struct tik_policy *policy = NULL;
     accept(tik_policy_create(options->rule, &policy), "--rule", options->rule);
+    in_hand = policy;
     accept(tik_policy_set(policy, "lr", options->lr), "--lr", "of this rule");
     /* adamw decays by default: a bias must say that it wants none. */
     tik_policy_clear_penalties(policy);

@@ -16,9 +16,9 @@ void tik_optimizer_defaults(struct tik_optimizer_options *options)
 static enum tik_status check_options(const struct tik_optimizer_options *options)
 {
     const double norm = options->max_norm;
-    if (!(norm == 0 || (norm >= 1e-37 && norm <= 3e38)))
+    if (!(norm == 0 || ((float)norm > 0 && norm <= 3e38)))
         return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "max_norm is %g; allowed is 0 (no clipping), or 1e-37 to 3e38", norm);
+                             "max_norm is %g; allowed is 0 (no clipping), or 1e-45 to 3e38", norm);
     if (options->verify == TIK_VERIFY_SAMPLE && options->verify_blocks == 0)
         return tik_error_set(TIK_ERROR_ARGUMENT, "verify_blocks is 0; a sample has at least 1");
     if ((unsigned)options->verify > TIK_VERIFY_ALL)
