@@ -14,7 +14,7 @@ static void accept(enum tik_status status, const char *option, const char *value
 }
 
 /* Kept in sight, so that a program which a wrong option ends is not said to leak it. */
-static struct tik_policy *in_hand;
+static struct tik_policy *volatile in_hand;
 
 struct tik_policy *options_bias_policy(const struct options *options)
 {
