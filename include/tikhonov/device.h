@@ -27,8 +27,7 @@ enum tik_device_type { TIK_DEVICE_SCALAR, TIK_DEVICE_CPU, TIK_DEVICE_GPU, TIK_DE
 TIK_API const char *tik_device_type_name(enum tik_device_type type);
 
 struct tik_device_info {
-    char
-        index[16]; /* "1.0": platform and device, as --device takes it; "scalar" for the CPU path */
+    char index[24]; /* "1.0": platform and device, as --device takes it; "scalar": the CPU path */
     char platform[128];
     char name[128];
     char driver[128];  /* driver version */
