@@ -8,11 +8,11 @@ struct ademamix_scalars {
     float one_minus_beta1;
     float beta2;
     float one_minus_beta2;
-    float beta3;           /* of step t, warmed up */
+    float beta3; /* of step t, warmed up */
     float one_minus_beta3;
-    float alpha;           /* of step t, warmed up */
-    float inverse_bias;    /* 1 / (1 - beta1^t) */
-    float inverse_root;    /* 1 / sqrt(1 - beta2^t) */
+    float alpha;        /* of step t, warmed up */
+    float inverse_bias; /* 1 / (1 - beta1^t) */
+    float inverse_root; /* 1 / sqrt(1 - beta2^t) */
     float eps;
 };
 

@@ -7,8 +7,8 @@ struct radam_scalars {
     float one_minus_beta1;
     float beta2;
     float one_minus_beta2;
-    float step_size;  /* lr r sqrt(1 - beta2^t) / (1 - beta1^t), or lr / (1 - beta1^t) */
-    float rectified;  /* 1 when the variance is tractable (rho_t > 5), else 0 */
+    float step_size; /* lr r sqrt(1 - beta2^t) / (1 - beta1^t), or lr / (1 - beta1^t) */
+    float rectified; /* 1 when the variance is tractable (rho_t > 5), else 0 */
     float eps;
 };
 
