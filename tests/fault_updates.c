@@ -87,11 +87,8 @@ static void expect_update(struct bare *bare)
         bare->before[i] = bare->after[i] = (float)(i - 40) / 16.0f;
         bare->gradient[i] = (float)(i % 7 - 3) / 4.0f;
     }
-    const struct tik_update_host_args args = {.count = COUNT,
-                                              .param = bare->after,
-                                              .grad = bare->gradient,
-                                              .step = 1,
-                                              .schedule = NULL};
+    const struct tik_update_host_args args = {
+        .count = COUNT, .param = bare->after, .grad = bare->gradient, .step = 1, .schedule = NULL};
     faults_ok(tik_update_host(update, &args));
     tik_update_destroy(update);
 }
