@@ -159,11 +159,9 @@ void tik_opencl_entries_free(struct opencl_device *device)
     }
 }
 
-static struct opencl_entry *find_entry(struct opencl_device *device, const char *stem,
-                                       const char *options)
+/* Options name the whole program: RULE is among them, and the norm alone has none. */
+static struct opencl_entry *find_entry(struct opencl_device *device, const char *options)
 {
-    /* Two stems never share options: RULE is among them, and the norm has none. */
-    (void)stem;
     struct opencl_entry *entry = device->entries;
     while (entry != NULL && strcmp(entry->options, options) != 0)
         entry = entry->next;
@@ -178,7 +176,7 @@ static enum tik_status get_entry(struct opencl_device *device, const struct tik_
     write_options(device, plan, local_size, options);
     enum tik_status status = TIK_OK;
     pthread_mutex_lock(&device->lock);
-    *entry = find_entry(device, NULL, options);
+    *entry = find_entry(device, options);
     if (*entry == NULL) {
         status = make_entry(device, plan, options, local_size, entry);
         if (status == TIK_OK) {
