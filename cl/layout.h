@@ -1,6 +1,6 @@
 /*
  * What the kernels and their scalar twins share and what holds no mathematics: the constants of
- * the block, the table of blocks, the scalars of one step. Legal OpenCL C and legal C11.
+ * the block, the table of spans, the scalars of one step. Legal OpenCL C and legal C11.
  */
 #ifndef TIK_LAYOUT_H
 #define TIK_LAYOUT_H
@@ -14,11 +14,33 @@
 /* Slots for penalties: TIK_MAX_PENALTIES of the policy and one for the rule's weight_decay. */
 #define TIK_PENALTY_SLOTS 5
 
-/* One block of one tensor: elements first .. first + length - 1 of the arena. */
-struct tik_block {
-    ulong first;
-    uint length; /* 1 .. TIK_BLOCK */
-    uint slot;   /* where its partial sums go */
+/* Arrays beside parameter and gradient: the rule's states 0 to 3, then these. */
+#define TIK_SUM    4 /* of the gradients so far, while they accumulate */
+#define TIK_EMA    5 /* moving average of the parameters */
+#define TIK_PAID   6 /* what a cumulative penalty has taken so far */
+#define TIK_ARRAYS 7
+
+/* Rows of scalars for one group: as many steps may be under way whose fate the host does not know.
+ */
+#define TIK_ROWS 17
+
+/* Room for the largest struct RULE_scalars, in floats. */
+#define TIK_RULE_SCALARS 16
+
+/*
+ * One tensor in a launch, cut into units (the tensor itself, its rows or its columns), each of
+ * them cut into blocks. A tensor that is one unit has stride 1, and its row length as `step`.
+ */
+struct tik_span {
+    ulong first;  /* element of the arena where its first unit begins */
+    ulong length; /* elements of a unit */
+    ulong step;   /* from one unit to the next */
+    uint stride;  /* from one element of a unit to the next */
+    uint units;
+    uint block; /* its first block among those of the launch */
+    uint order; /* its first unit among those of the launch */
+    uint slot;  /* where the partial sums of its first block go */
+    uint unit;  /* where the factor of its first unit is */
 };
 
 /* The blocks of one tensor among the partial sums. */
@@ -38,7 +60,7 @@ struct tik_partial {
 struct tik_offsets {
     ulong param;
     ulong grad;
-    ulong state[4];
+    ulong state[TIK_ARRAYS];
 };
 
 /* Of one penalty, for one step: the weights of its elementwise terms. */
@@ -52,12 +74,59 @@ struct penalty_scalars {
     float pull;      /* proximal: lr * weight */
     float low;       /* bounds of the box */
     float high;
+    float radius; /* of the ball or simplex */
+};
+
+/* How gradients are prepared, the same for all groups. */
+struct gradient_scalars {
+    float share;    /* 1 / number of gradients that are averaged */
+    float limit;    /* of |g| */
+    float max_norm; /* of all gradients, or of a unit's: as a multiple of ||p|| where it adapts */
+    float eps;      /* added to the norm; the least ||p|| where it adapts */
 };
 
 /* Of the step, whatever the rule. */
 struct step_scalars {
-    float decay; /* decoupled decay: p <- p - (decay*p + step) */
+    float decay;      /* decoupled decay: p <- p - (decay*p + step) */
+    float ema_decay;  /* ema <- ema_decay*ema + ema_intake*p */
+    float ema_intake; /* 1 - ema_decay */
+    struct gradient_scalars gradient;
     struct penalty_scalars penalty[TIK_PENALTY_SLOTS];
+};
+
+/* The scalars of a group for one count of applied steps. */
+struct tik_row {
+    struct step_scalars step;
+    float rule[TIK_RULE_SCALARS];
+    uint active; /* of row 0: whether the group has tensors that take part */
+};
+
+/* Of one group on the device, which alone knows how many steps were applied. */
+struct tik_progress {
+    uint row;   /* of the step in hand */
+    uint count; /* applied since the host last looked */
+};
+
+/* What a step decides before it is taken; read by its kernels, and by the host when it looks. */
+struct tik_control {
+    float clip;    /* what the gradients are multiplied by */
+    float norm;    /* of all gradients, before that */
+    float unscale; /* 1 / loss scale of the gradients of this step */
+    float scale;   /* of the loss, for the gradients of the next step */
+    float coming;  /* 1 / scale */
+    uint skip;     /* this step changes nothing */
+    uint clean;    /* steps since the scale changed */
+    uint in_row;   /* skipped one after another */
+    uint skipped;  /* in all */
+    uint halted;   /* no step is applied any more until the host has seen why */
+};
+
+/* How the loss scale moves, and when steps are skipped. */
+struct guard_scalars {
+    float growth;  /* of the scale, after `interval` clean steps; 0: never */
+    float backoff; /* of the scale, after a skipped step */
+    uint interval;
+    uint patience; /* skipped steps in a row that halt; 0: none do */
 };
 
 #endif

@@ -1,58 +1,218 @@
 /*
- * The factor that clips gradients by their global norm, in two launches:
+ * What a step has to know of its gradients before it is taken, in two or three launches:
  *
- *     norm_blocks   sums[slot] <- sum of g^2 over one block; one work-group a block
- *     norm_finish   norm <- sqrt(sum over all), factor <- min(1, max_norm / (norm + 1e-6))
+ *     norm_blocks   sums over one block: of g^2, of p^2, and how many g are not finite
+ *     norm_units    a clip factor for every unit: min(1, max_norm / (norm + eps)), or, adaptive,
+ *                   min(1, max_norm * max(||p||, eps) / max(||g||, 1e-6))
+ *     norm_finish   norm <- sqrt(sum over all), clip <- min(1, max_norm / (norm + eps)); whether
+ *                   the step is skipped, and what becomes of the loss scale
  *
- * The factor stays on the device, where the next kernel reads it. Scalar twins: in
- * src/scalar/step.c and src/scalar/backend.c.
+ * All of it stays on the device, where the next kernel reads it. The gradient is taken as step.cl
+ * takes it (GATHER, UNSCALE, LIMIT). SECOND is 1 where p^2 is wanted, CHECK where gradients that
+ * are not finite are counted, CLIP_UNIT names the factor of a unit. Scalar twin: src/scalar/norm.c.
  */
 #include "numeric.cl"
 #include "reduce.cl"
+#include "span.cl"
+#include "gradient.cl"
 
+/* sums[slot], sums[plane + slot], sums[2*plane + slot] <- of block get_group_id(0). */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
-void tik_norm_blocks(__global const struct tik_block *restrict blocks,
+void tik_norm_blocks(__global const struct tik_span *restrict spans,
+                     const uint span_count,
+                     __global const float *restrict param,
                      __global const float *restrict grad,
-                     const ulong at,
-                     __global float *restrict sums)
+                     __global const float *restrict sum,
+                     const struct tik_offsets offsets,
+                     __global const struct tik_control *restrict control,
+                     const struct gradient_scalars gradient,
+                     __global float *restrict sums,
+                     const uint plane)
 {
     __local float scratch[LOCAL_SIZE];
-    const struct tik_block block = blocks[get_group_id(0)];
-    float squares[ITEMS];
+    const struct tik_offsets at = offsets;
+    const struct gradient_scalars k = gradient;
+    const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
+    float squares[ITEMS], second[SECOND ? ITEMS : 1], bad[CHECK ? ITEMS : 1];
 
-    for (uint k = 0; k < ITEMS; k++) {
-        const uint j = k * LOCAL_SIZE + get_local_id(0);
-        const float g = j < block.length ? grad[at + block.first + j] : 0.0f;
-        squares[k] = g * g;
+    for (uint n = 0; n < ITEMS; n++) {
+        const uint j = n * LOCAL_SIZE + get_local_id(0);
+        const ulong i = place.first + j * place.stride;
+        float g = 0.0f, p = 0.0f;
+        if (j < place.length) {
+            const float before = sum ? sum[at.state[TIK_SUM] + i] : 0.0f;
+            g = GATHER(grad[at.grad + i], before, k);
+            g = UNSCALE(g, control);
+            if (SECOND)
+                p = param[at.param + i];
+        }
+        if (CHECK)
+            bad[n] = isfinite(g) ? 0.0f : 1.0f;
+        g = LIMIT(g, k);
+        squares[n] = g * g;
+        if (SECOND)
+            second[n] = p * p;
     }
-    const float sum = block_sum(squares, scratch);
-    if (get_local_id(0) == 0)
-        sums[block.slot] = sum;
+    const float squares_sum = block_sum(squares, scratch);
+    const float second_sum = SECOND ? block_sum(second, scratch) : 0.0f;
+    const float bad_sum = CHECK ? block_sum(bad, scratch) : 0.0f;
+    if (get_local_id(0) == 0) {
+        sums[place.slot] = squares_sum;
+        if (SECOND)
+            sums[plane + place.slot] = second_sum;
+        if (CHECK)
+            sums[2 * plane + place.slot] = bad_sum;
+    }
 }
 
+float clip_norm(const float squares, const float second, const struct gradient_scalars k)
+{
+    const float clip = divide(k.max_norm, square_root(squares) + k.eps);
+    return clip >= 1.0f ? 1.0f : clip; /* a NaN stays one */
+}
+
+/* Brock, De, Smith, Simonyan 2021, eq. 3. */
+float clip_adaptive(const float squares, const float second, const struct gradient_scalars k)
+{
+    const float most = k.max_norm * fmax(square_root(second), k.eps);
+    const float norm = square_root(squares);
+    const float clip = divide(most, norm < 1e-6f ? 1e-6f : norm);
+    return clip >= 1.0f ? 1.0f : clip;
+}
+
+/* clips[unit] <- the factor of unit get_group_id(0), from the sums of its blocks. */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
-void tik_norm_finish(__global const struct tik_tensor_blocks *restrict tensors,
-                     const uint tensor_count,
-                     __global float *sums,
-                     __global float *totals,
-                     const float max_norm,
-                     __global float *restrict factor)
+void tik_norm_units(__global const struct tik_span *restrict spans,
+                    const uint span_count,
+                    __global float *sums,
+                    const uint plane,
+                    const struct gradient_scalars gradient,
+                    __global float *restrict clips)
 {
     __local float scratch[LOCAL_SIZE];
+    const struct gradient_scalars k = gradient;
+    const uint u = (uint)get_group_id(0);
+    const struct tik_span span = spans[find_unit(spans, span_count, u)];
+    const uint blocks = (uint)((span.length + TIK_BLOCK - 1) / TIK_BLOCK);
+    const uint nth = u - span.order;
+    const uint slot = span.slot + nth * blocks;
 
+    row_sum(sums + slot, blocks, scratch);
+    if (SECOND)
+        row_sum(sums + plane + slot, blocks, scratch);
+    if (get_local_id(0) == 0)
+        clips[span.unit + nth] = CLIP_UNIT(sums[slot], SECOND ? sums[plane + slot] : 0.0f, k);
+}
+
+/*
+ * The sum over all tensors: those of few blocks by an item each, the others by the whole group, and
+ * then the tensors, by the same tree. It ends in totals[0].
+ */
+void sum_tensors(__global const struct tik_tensor_blocks *tensors, const uint tensor_count,
+                 __global float *sums, __global float *totals, __local float *scratch)
+{
+    for (uint t = get_local_id(0); t < tensor_count; t += LOCAL_SIZE)
+        if (tensors[t].count <= FEW_BLOCKS)
+            item_sum(sums + tensors[t].first, tensors[t].count);
     for (uint t = 0; t < tensor_count; t++)
-        if (tensors[t].count > 1)
+        if (tensors[t].count > FEW_BLOCKS)
             row_sum(sums + tensors[t].first, tensors[t].count, scratch);
     barrier(CLK_GLOBAL_MEM_FENCE);
     for (uint t = get_local_id(0); t < tensor_count; t += LOCAL_SIZE)
         totals[t] = tensors[t].count > 0 ? sums[tensors[t].first] : 0.0f;
     barrier(CLK_GLOBAL_MEM_FENCE);
     row_sum(totals, tensor_count, scratch);
+}
 
+/* The loss scale after this step: torch.amp.GradScaler, PyTorch 2.14. */
+float next_scale(const float scale, const bool skip, __global uint *clean,
+                 const struct guard_scalars k)
+{
+    if (skip) {
+        *clean = 0;
+        const float smaller = scale * k.backoff;
+        return smaller < FLT_MIN ? scale : smaller;
+    }
+    if (k.interval == 0 || ++*clean < k.interval)
+        return scale;
+    *clean = 0;
+    const float larger = scale * k.growth;
+    return isfinite(larger) ? larger : scale;
+}
+
+/* Whether the step is applied, and with which rows of scalars. */
+void decide(const bool bad, __global struct tik_control *control,
+            __global const struct tik_row *rows, __global struct tik_progress *progress,
+            const uint group_count, const struct guard_scalars k)
+{
+    const bool skip = bad || control->halted;
+    control->unscale = control->coming;
+    control->skip = skip;
+    if (!control->halted) {
+        control->scale = next_scale(control->scale, skip, &control->clean, k);
+        control->coming = divide(1.0f, control->scale);
+        control->in_row = skip ? control->in_row + 1 : 0;
+        control->skipped += skip;
+        control->halted = k.patience > 0 && control->in_row >= k.patience;
+    }
+    for (uint n = 0; n < group_count; n++) {
+        progress[n].row = progress[n].count;
+        progress[n].count += !skip && rows[n * TIK_ROWS].active;
+    }
+}
+
+/* By one work-group: norm, clip, and, where there is a guard, its decision. */
+__kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
+void tik_norm_finish(__global const struct tik_tensor_blocks *restrict tensors,
+                     const uint tensor_count,
+                     __global float *sums,
+                     const uint plane,
+                     __global float *totals,
+                     const struct gradient_scalars gradient,
+                     const struct guard_scalars guard,
+                     __global struct tik_control *control,
+                     __global const struct tik_row *rows,
+                     __global struct tik_progress *progress,
+                     const uint group_count)
+{
+    __local float scratch[LOCAL_SIZE];
+    const struct gradient_scalars k = gradient;
+    const struct guard_scalars scaling = guard;
+    float bad = 0.0f, squares = 0.0f;
+
+    if (CHECK) {
+        sum_tensors(tensors, tensor_count, sums + 2 * plane, totals, scratch);
+        bad = tensor_count > 0 ? totals[0] : 0.0f;
+        barrier(CLK_GLOBAL_MEM_FENCE); /* totals[0] was read before it is written */
+    }
+    if (CLIP_ALL) {
+        sum_tensors(tensors, tensor_count, sums, totals, scratch);
+        squares = tensor_count > 0 ? totals[0] : 0.0f;
+    }
     if (get_local_id(0) == 0) {
-        const float norm = square_root(tensor_count > 0 ? totals[0] : 0.0f);
-        const float clip = divide(max_norm, norm + 1e-6f);
-        factor[0] = clip >= 1.0f ? 1.0f : clip; /* a NaN stays one */
-        factor[1] = norm;
+        if (CLIP_ALL) {
+            control->clip = clip_norm(squares, 0.0f, k);
+            control->norm = square_root(squares);
+        }
+        if (CHECK)
+            decide(bad > 0.0f, control, rows, progress, group_count, scaling);
+    }
+}
+
+/* sum <- sum + g; one work-group a block. */
+__kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
+void tik_accumulate(__global const struct tik_span *restrict spans,
+                    const uint span_count,
+                    __global float *restrict grad,
+                    __global float *restrict sum,
+                    const struct tik_offsets offsets)
+{
+    const struct tik_offsets at = offsets;
+    const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
+    for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
+        const ulong i = place.first + j;
+        sum[at.state[TIK_SUM] + i] += grad[at.grad + i];
+        if (ZERO_GRAD)
+            grad[at.grad + i] = 0.0f;
     }
 }

@@ -37,6 +37,23 @@ float block_sum(float *x, __local float *scratch)
     return sum;
 }
 
+/* A row of at most so many values is summed by one work-item: FEW_BLOCKS <= TIK_BLOCK. */
+#define FEW_BLOCKS 64
+
+/*
+ * The sum of x[0] .. x[count - 1], count <= TIK_BLOCK, by one work-item in place; it ends in x[0].
+ * The distances at which all partners are missing are left out: they add +0, to what is never -0.
+ */
+void item_sum(__global float *x, const uint count)
+{
+    uint distance = 1;
+    while (2 * distance < count)
+        distance *= 2;
+    for (; distance > 0; distance /= 2)
+        for (uint k = 0; k + distance < count && k < distance; k++)
+            x[k] += x[k + distance];
+}
+
 /* The sum of x[0] .. x[count - 1] by one work-group, level by level in place; it ends in x[0]. */
 void row_sum(__global float *x, uint count, __local float *scratch)
 {

@@ -3,32 +3,32 @@
  *
  * The program is built from the policy's own stages, named on the compiler's command line:
  *
- *     SCALE       scale_none, scale_by_factor               the clip factor of norm.cl
+ *     GATHER      gather_alone, gather_mean                 gradient.cl
+ *     UNSCALE     unscale_none, unscale_by_control
+ *     LIMIT       limit_none, limit_by_value; LIMIT_LATE the same, after the coupled penalties
+ *     CLIP        clip_none, clip_by_norm, clip_by_unit     factors of norm.cl; CLIP_AT: whose
  *     DIRECTION   descend, ascend                           maximize
  *     COUPLED_k   coupled_none, coupled_l1, ...             penalty.cl, slot k
+ *     GROUPED     grouped_none, grouped_by_unit             factors of group.cl; GROUPED_AT: whose
  *     RULE        sgd, adam, ...                            a rule's file, with SCALARS and STATES
+ *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
  *     SUBTRACT    subtract_step, subtract_decay_and_step    decoupled decay
  *                 replace                                   a rule that computes p itself
  *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, slot k
  *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
- * What a policy does not use is not in its kernel. The numbers of the step are arguments, never
- * macros: changing them builds nothing. Scalar twin: src/scalar/step.c.
+ * and numbers: STATES the rule reads, STORED of them it writes; 0 or 1 for GUARD (steps may be
+ * skipped), RATIO (of norms, by measure.cl), SUM (gradients accumulate), ZERO_GRAD (the gradient is
+ * cleared), EMA, REPORT, and LATE (average and report wait for penalties on whole rows or tensors,
+ * group.cl). What a policy does not use is not in its kernel. The numbers of the step are
+ * arguments, never macros: changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
 #include "numeric.cl"
 #include "penalty.cl"
 #include "reduce.cl"
-
-float scale_none(const float g, __global const float *factor)
-{
-    return g;
-}
-
-float scale_by_factor(const float g, __global const float *factor)
-{
-    return g * factor[0];
-}
+#include "span.cl"
+#include "gradient.cl"
 
 float descend(const float g)
 {
@@ -57,21 +57,76 @@ float replace(const float p, const float next, const float decay)
     return next;
 }
 
+void ratio_none(struct SCALARS *rule, const float ratio)
+{
+}
+
 void after_none(const float p, float *s, const struct SCALARS rule)
 {
 }
 
-/* One element: docs/design.md, "The step", 1 to 5. Updates the states s, returns the new p. */
-float step_element(float p, float g, float *s, __global const float *factor,
-                   const struct step_scalars step, const struct SCALARS rule)
+/* Polyak's average, exponentially weighted. */
+float average(const float ema, const float p, const struct step_scalars k)
 {
-    g = SCALE(g, factor);
+    return k.ema_decay * ema + k.ema_intake * p;
+}
+
+/* What is looked up: decisions of norm.cl, and factors of units, by norm.cl and group.cl. */
+struct surroundings {
+    __global const struct tik_control *control;
+    __global const float *clips;
+    __global const float *factors;
+};
+
+float clip_none(const float g, const struct surroundings around, const ulong unit)
+{
+    return g;
+}
+
+float clip_by_norm(const float g, const struct surroundings around, const ulong unit)
+{
+    return g * around.control->clip;
+}
+
+float clip_by_unit(const float g, const struct surroundings around, const ulong unit)
+{
+    return g * around.clips[unit];
+}
+
+float grouped_none(const float p, const float g, const struct surroundings around, const ulong unit)
+{
+    return g;
+}
+
+/* The gradient of weight*||p_unit|| is weight/||p_unit|| * p: the factor is the quotient. */
+float grouped_by_unit(const float p, const float g, const struct surroundings around,
+                      const ulong unit)
+{
+    return g + around.factors[unit] * p;
+}
+
+/* The gradient as the rule sees it: docs/design.md, "The step", 1 to 3. */
+float prepare(const float p, float g, const float sum, const struct surroundings around,
+              const struct tik_place place, const uint j, const struct step_scalars step)
+{
+    g = GATHER(g, sum, step.gradient);
+    g = UNSCALE(g, around.control);
+    g = LIMIT(g, step.gradient);
+    g = CLIP(g, around, CLIP_AT(place, j));
     g = DIRECTION(g);
     g = COUPLED_0(p, g, step.penalty[0]);
     g = COUPLED_1(p, g, step.penalty[1]);
     g = COUPLED_2(p, g, step.penalty[2]);
     g = COUPLED_3(p, g, step.penalty[3]);
     g = COUPLED_4(p, g, step.penalty[4]);
+    g = GROUPED(p, g, around, GROUPED_AT(place, j));
+    return LIMIT_LATE(g, step.gradient);
+}
+
+/* One element, from that gradient on: 4 and 5. Updates the states s, returns the new p. */
+float step_element(float p, const float g, float *s, const struct step_scalars step,
+                   const struct SCALARS rule)
+{
     p = SUBTRACT(p, RULE(p, g, s, rule), step.decay);
     p = PROXIMAL_0(p, step.penalty[0]);
     p = PROXIMAL_1(p, step.penalty[1]);
@@ -94,23 +149,89 @@ float value_element(const float p, const struct step_scalars step)
     return value;
 }
 
+/* Sums of one block for the report: by item l the values of elements l, l + LOCAL_SIZE, ... */
+struct report {
+    float penalty[REPORT ? ITEMS : 1], squares[REPORT ? ITEMS : 1], zeros[REPORT ? ITEMS : 1];
+};
+
+void report_none(struct report *report)
+{
+    for (uint n = 0; n < ITEMS; n++)
+        report->penalty[n] = report->squares[n] = report->zeros[n] = 0.0f;
+}
+
+void report_element(struct report *report, const uint j, const float p,
+                    const struct step_scalars step)
+{
+    report->penalty[j / LOCAL_SIZE] = value_element(p, step);
+    report->squares[j / LOCAL_SIZE] = p * p;
+    report->zeros[j / LOCAL_SIZE] = p == 0.0f ? 1.0f : 0.0f;
+}
+
+void report_block(struct report *report, __global struct tik_partial *partial,
+                  __local float *scratch)
+{
+    const float penalty = block_sum(report->penalty, scratch);
+    const float squares = block_sum(report->squares, scratch);
+    const float zeros = block_sum(report->zeros, scratch); /* exact: at most TIK_BLOCK */
+    if (get_local_id(0) == 0) {
+        partial->penalty = penalty;
+        partial->squares = squares;
+        partial->zeros = (uint)zeros;
+    }
+}
+
+/* With a guard the device picks the scalars, since it alone knows how many steps were applied. */
+struct step_scalars pick_step(const struct step_scalars given, __global const struct tik_row *rows,
+                              __global const struct tik_progress *progress, const uint group)
+{
+    return GUARD ? rows[group * TIK_ROWS + progress[group].row].step : given;
+}
+
+struct SCALARS pick_rule(const struct SCALARS given, __global const struct tik_row *rows,
+                         __global const struct tik_progress *progress, const uint group)
+{
+    if (!GUARD)
+        return given;
+    return *(__global const struct SCALARS *)rows[group * TIK_ROWS + progress[group].row].rule;
+}
+
+/* A step that is skipped still has no use for its gradients. */
+void skip_block(const struct tik_place place, __global float *grad, __global float *sum)
+{
+    for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
+        if (ZERO_GRAD)
+            grad[place.first + j] = 0.0f;
+        if (sum)
+            sum[place.first + j] = 0.0f;
+    }
+}
+
 /*
- * Work-group b takes block b: of the table, or, without one, of `count` elements in a row. Its
- * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. States that the rule
- * does not have are NULL, and so is a factor or a table of partial sums that the policy does not
- * use.
+ * Work-group b takes block b of the spans, or, without them, of `count` elements in a row. Its
+ * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. What a policy does
+ * not use is NULL: states, the sum of gradients, the average, factors, rows, partial sums.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_step(const ulong count,
-              __global const struct tik_block *restrict blocks,
+              __global const struct tik_span *restrict spans,
+              const uint span_count,
               __global float *restrict param,
-              __global const float *restrict grad,
+              __global float *restrict grad,
               __global float *restrict state0,
               __global float *restrict state1,
               __global float *restrict state2,
               __global float *restrict state3,
+              __global float *restrict sum,
+              __global float *restrict ema,
               const struct tik_offsets offsets,
-              __global const float *restrict factor,
+              __global const struct tik_control *restrict control,
+              __global const float *restrict clips,
+              __global const float *restrict factors,
+              __global const float *restrict ratios,
+              __global const struct tik_row *restrict rows,
+              __global const struct tik_progress *restrict progress,
+              const uint group,
               const struct step_scalars step_values,
               const struct SCALARS rule_values,
               __global struct tik_partial *restrict partials)
@@ -118,20 +239,23 @@ void tik_step(const ulong count,
     __local float scratch[REPORT ? LOCAL_SIZE : 1];
     /* Copied, since Mesa warns of wrong results where a loop reads a struct argument in place. */
     const struct tik_offsets at = offsets;
-    const struct step_scalars step = step_values;
-    const struct SCALARS rule = rule_values;
+    const struct step_scalars step = pick_step(step_values, rows, progress, group);
+    struct SCALARS rule = pick_rule(rule_values, rows, progress, group);
+    const struct surroundings around = {control, clips, factors};
+    const struct tik_place place = find_place(spans, span_count, count, (uint)get_group_id(0));
+    if (GUARD && control->skip) {
+        skip_block(place, grad + at.grad, sum ? sum + at.state[TIK_SUM] : 0);
+        return;
+    }
+    if (RATIO)
+        RATIO_IN(&rule, ratios[place.unit]);
 
-    const ulong b = get_group_id(0);
-    const ulong first = blocks ? blocks[b].first : b * TIK_BLOCK;
-    const uint length = blocks ? blocks[b].length : (uint)min((ulong)TIK_BLOCK, count - first);
-
-    float penalty[REPORT ? ITEMS : 1], squares[REPORT ? ITEMS : 1], zeros[REPORT ? ITEMS : 1];
+    struct report report;
     if (REPORT)
-        for (uint k = 0; k < ITEMS; k++)
-            penalty[k] = squares[k] = zeros[k] = 0.0f;
+        report_none(&report);
 
-    for (uint j = get_local_id(0); j < length; j += LOCAL_SIZE) {
-        const ulong i = first + j;
+    for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
+        const ulong i = place.first + j;
         float s[4];
         if (STATES > 0)
             s[0] = state0[at.state[0] + i];
@@ -142,35 +266,68 @@ void tik_step(const ulong count,
         if (STATES > 3)
             s[3] = state3[at.state[3] + i];
 
-        const float p =
-            step_element(param[at.param + i], grad[at.grad + i], s, factor, step, rule);
+        float p = param[at.param + i];
+        const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
+        const float g = prepare(p, grad[at.grad + i], before, around, place, j, step);
+        p = step_element(p, g, s, step, rule);
 
         param[at.param + i] = p;
-        if (STATES > 0)
+        if (STORED > 0)
             state0[at.state[0] + i] = s[0];
-        if (STATES > 1)
+        if (STORED > 1)
             state1[at.state[1] + i] = s[1];
-        if (STATES > 2)
+        if (STORED > 2)
             state2[at.state[2] + i] = s[2];
-        if (STATES > 3)
+        if (STORED > 3)
             state3[at.state[3] + i] = s[3];
-
-        if (REPORT) {
-            penalty[j / LOCAL_SIZE] = value_element(p, step);
-            squares[j / LOCAL_SIZE] = p * p;
-            zeros[j / LOCAL_SIZE] = p == 0.0f ? 1.0f : 0.0f;
-        }
+        if (SUM)
+            sum[at.state[TIK_SUM] + i] = 0.0f;
+        if (ZERO_GRAD)
+            grad[at.grad + i] = 0.0f;
+        if (LATE)
+            continue;
+        if (EMA)
+            ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], p, step);
+        if (REPORT)
+            report_element(&report, j, p, step);
     }
+    if (LATE)
+        return;
+    if (REPORT)
+        report_block(&report, partials + place.slot, scratch);
+}
 
-    if (REPORT) {
-        const float penalty_sum = block_sum(penalty, scratch);
-        const float squares_sum = block_sum(squares, scratch);
-        const float zeros_sum = block_sum(zeros, scratch); /* exact: at most TIK_BLOCK */
-        if (get_local_id(0) == 0) {
-            const uint slot = blocks ? blocks[b].slot : (uint)b;
-            partials[slot].penalty = penalty_sum;
-            partials[slot].squares = squares_sum;
-            partials[slot].zeros = (uint)zeros_sum;
-        }
+/* Average and report, once penalties on whole rows or tensors have had their turn. */
+__kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
+void tik_late(__global const struct tik_span *restrict spans,
+              const uint span_count,
+              __global const float *restrict param,
+              __global float *restrict ema,
+              const struct tik_offsets offsets,
+              __global const struct tik_control *restrict control,
+              __global const struct tik_row *restrict rows,
+              __global const struct tik_progress *restrict progress,
+              const uint group,
+              const struct step_scalars step_values,
+              __global struct tik_partial *restrict partials)
+{
+    __local float scratch[REPORT ? LOCAL_SIZE : 1];
+    const struct tik_offsets at = offsets;
+    const struct step_scalars step = pick_step(step_values, rows, progress, group);
+    const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
+    if (GUARD && control->skip)
+        return;
+    struct report report;
+    if (REPORT)
+        report_none(&report);
+    for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
+        const float p = param[at.param + place.first + j];
+        const ulong i = at.state[TIK_EMA] + place.first + j;
+        if (EMA)
+            ema[i] = average(ema[i], p, step);
+        if (REPORT)
+            report_element(&report, j, p, step);
     }
+    if (REPORT)
+        report_block(&report, partials + place.slot, scratch);
 }

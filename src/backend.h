@@ -24,37 +24,68 @@ struct tik_backend {
 struct tik_buffer;  /* bytes that the backend's commands can reach */
 struct tik_program; /* a plan, compiled */
 
-/* One launch of the step over some blocks. */
-struct tik_apply {
+/* The kernels of cl/, in the order in which they come in a step. */
+enum tik_kernel {
+    TIK_ACCUMULATE,
+    TIK_NORM_BLOCKS,
+    TIK_NORM_UNITS,
+    TIK_NORM_FINISH,
+    TIK_GROUP_BLOCKS,
+    TIK_GROUP_FACTORS,
+    TIK_MEASURE,
+    TIK_RATIOS,
+    TIK_STEP,
+    TIK_GROUP_SCALE,
+    TIK_GROUP_PROJECT,
+    TIK_LATE,
+    TIK_KERNELS
+};
+
+/* The kernels' names, "tik_step", by number. */
+extern const char *const tik_kernel_names[TIK_KERNELS];
+
+/* Buffers that a step writes and reads on its way; NULL where the policy has no use for them. */
+struct tik_workspace {
+    struct tik_buffer *tensors;  /* struct tik_tensor_blocks[]: of the scope whose norms clip */
+    struct tik_buffer *sums;     /* float[3 * plane] */
+    struct tik_buffer *totals;   /* float[]: a tensor each */
+    struct tik_buffer *control;  /* struct tik_control */
+    struct tik_buffer *progress; /* struct tik_progress[]: a group each */
+    struct tik_buffer *rows;     /* struct tik_row[][TIK_ROWS]: a group each */
+    struct tik_buffer *clips;    /* float[]: a unit each */
+    struct tik_buffer *ratios;   /* float[]: a unit each */
+    struct tik_buffer *factors;  /* float[]: a unit each */
+    struct tik_buffer *partials; /* struct tik_partial[]: a block each */
+    uint32_t plane;              /* from one kind of sums to the next */
+};
+
+/* The arrays of one piece of the store. */
+struct tik_arrays {
+    struct tik_buffer *param, *grad, *state[TIK_ARRAYS];
+};
+
+/* The spans of one piece in one scope. */
+struct tik_spans {
+    struct tik_buffer *table; /* struct tik_span[count]; NULL: elements in a row */
+    uint32_t count;
+    uint64_t blocks, units;
+};
+
+/* One launch. Each kernel takes what it needs of this. */
+struct tik_launch {
+    enum tik_kernel kernel;
     struct tik_program *program;
-    uint64_t block_count;
-    struct tik_buffer *blocks; /* struct tik_block[block_count]; NULL: `count` elements in a row */
-    uint64_t count;
-    struct tik_buffer *param, *grad, *state[TIK_MAX_STATES];
+    struct tik_spans spans;
+    uint64_t count; /* elements in a row, without spans */
+    struct tik_arrays arrays;
     struct tik_offsets at;
-    struct tik_buffer *factor; /* float[2]: clip factor, norm; NULL when the plan does not clip */
+    const struct tik_workspace *work;
+    struct gradient_scalars gradient;
+    struct guard_scalars guard;
+    uint32_t tensor_count, group_count;
+    uint32_t group; /* whose rows and progress */
+    uint32_t slot;  /* of a penalty on units */
     const struct tik_plan_values *values;
-    struct tik_buffer *partials; /* struct tik_partial[]; NULL when the plan does not report */
-};
-
-/* Sums of squares of some blocks' gradients, into sums[slot]. */
-struct tik_norm_blocks {
-    struct tik_program *program;
-    uint64_t block_count;
-    struct tik_buffer *blocks, *grad;
-    uint64_t at;
-    struct tik_buffer *sums; /* float[] */
-};
-
-/* From the blocks' sums to the clip factor, by the fixed tree. */
-struct tik_norm_finish {
-    struct tik_program *program;
-    struct tik_buffer *tensors; /* struct tik_tensor_blocks[tensor_count] */
-    uint32_t tensor_count;
-    float max_norm;
-    struct tik_buffer *sums;   /* float[], overwritten */
-    struct tik_buffer *totals; /* float[tensor_count], overwritten */
-    struct tik_buffer *factor; /* float[2], written */
 };
 
 struct tik_backend_ops {
@@ -81,12 +112,18 @@ struct tik_backend_ops {
                                     size_t bytes, const void *);
     enum tik_status (*memory_read)(struct tik_backend *, struct tik_buffer *, size_t at,
                                    size_t bytes, void *);
+    /*
+     * Like write, but returns at once; the values must stay as they are until the command is done.
+     * Between begin and end alone, and one of the commands there.
+     */
+    enum tik_status (*memory_post)(struct tik_backend *, struct tik_buffer *, size_t at,
+                                   size_t bytes, const void *);
     /* The cl_mem; NULL on the scalar path. */
     struct _cl_mem *(*memory_handle)(struct tik_buffer *);
 
     /*
-     * Compiles a plan (NULL: the norm of norm.cl). Conformance is as remembered with the binary,
-     * else TIK_UNTESTED; judge remembers it.
+     * Compiles a plan. Conformance is as remembered with the binary, else TIK_UNTESTED; judge
+     * remembers it.
      */
     enum tik_status (*program_create)(struct tik_backend *, const struct tik_plan *,
                                       struct tik_program **);
@@ -99,9 +136,7 @@ struct tik_backend_ops {
      * any other status nothing is written. `commands`: how many are to come.
      */
     enum tik_status (*step_begin)(struct tik_backend *, size_t commands);
-    enum tik_status (*norm_blocks)(struct tik_backend *, const struct tik_norm_blocks *);
-    enum tik_status (*norm_finish)(struct tik_backend *, const struct tik_norm_finish *);
-    enum tik_status (*apply)(struct tik_backend *, const struct tik_apply *);
+    enum tik_status (*launch)(struct tik_backend *, const struct tik_launch *);
     enum tik_status (*step_end)(struct tik_backend *, enum tik_status);
 
     /*

@@ -53,7 +53,7 @@ static enum tik_status save_group_value(struct tik_tensors *state, size_t group,
     return tik_tensors_set_metadata(state, group_key(key, group, what), value);
 }
 
-static enum tik_status save_group(const struct tik_optimizer *optimizer, size_t group,
+static enum tik_status save_group(struct tik_optimizer *optimizer, size_t group,
                                   struct tik_tensors *state)
 {
     const char *rule;

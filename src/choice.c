@@ -30,7 +30,7 @@ static enum tik_status probe_plan(struct tik_plan *plan)
         return status;
     status = tik_policy_add_penalty(policy, "l1", NULL);
     if (status == TIK_OK)
-        tik_plan_make(policy, true, true, plan);
+        tik_plan_make(policy, &(struct tik_gather){.clip = TIK_CLIP_ALL}, true, plan);
     tik_policy_destroy(policy);
     return status;
 }

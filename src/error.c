@@ -64,6 +64,8 @@ const char *tik_status_name(enum tik_status status)
         return "mismatch";
     case TIK_ERROR_FALLBACK:
         return "fallback";
+    case TIK_ERROR_NONFINITE:
+        return "nonfinite";
     case TIK_ERROR_TORN:
         return "torn";
     }

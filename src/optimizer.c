@@ -7,24 +7,140 @@
 #include <string.h>
 
 #include "error.h"
+#include "scalar/numeric.h"
 
 void tik_optimizer_defaults(struct tik_optimizer_options *options)
 {
-    *options = (struct tik_optimizer_options){.verify = TIK_VERIFY_OFF, .verify_blocks = 4};
+    *options = (struct tik_optimizer_options){.verify = TIK_VERIFY_OFF,
+                                              .verify_blocks = 4,
+                                              .clip_eps = 1e-6,
+                                              .agc_eps = 1e-3,
+                                              .accumulate = 1,
+                                              .loss_scale_growth = 2,
+                                              .loss_scale_backoff = 0.5,
+                                              .loss_scale_interval = 2000};
+}
+
+/* 0 says that there is none; else float32 has to hold it. */
+static enum tik_status check_clip(const char *name, double value)
+{
+    if (value == 0 || ((float)value > 0 && value <= 3e38))
+        return TIK_OK;
+    return tik_error_set(TIK_ERROR_ARGUMENT,
+                         "%s is %g; allowed is 0 (no clipping), or 1e-45 to 3e38", name, value);
+}
+
+static enum tik_status check_clips(const struct tik_optimizer_options *options)
+{
+    const struct {
+        const char *name;
+        double value;
+    } clips[] = {{"max_norm", options->max_norm},
+                 {"clip_norm", options->clip_norm},
+                 {"agc", options->agc},
+                 {"clip_value", options->clip_value}};
+    const char *used = NULL;
+    for (size_t i = 0; i < sizeof clips / sizeof *clips; i++) {
+        const enum tik_status status = check_clip(clips[i].name, clips[i].value);
+        if (status != TIK_OK)
+            return status;
+        if (i == 3 || clips[i].value == 0)
+            continue;
+        if (used != NULL)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "%s and %s are both given; gradients are clipped by one norm",
+                                 used, clips[i].name);
+        used = clips[i].name;
+    }
+    if (!(options->clip_eps >= 0 && options->clip_eps <= 1))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "clip_eps is %g; allowed is [0, 1]",
+                             options->clip_eps);
+    if (!(options->agc_eps > 0 && options->agc_eps <= 1e3))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "agc_eps is %g; allowed is (0, 1000]",
+                             options->agc_eps);
+    return TIK_OK;
+}
+
+static enum tik_status check_scaling(const struct tik_optimizer_options *options)
+{
+    const double scale = options->loss_scale;
+    if (!(scale == 0 || (scale >= 0x1p-100 && scale <= 0x1p100)))
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "loss_scale is %g; allowed is 0 (none), or 2^-100 to 2^100", scale);
+    if (!(options->loss_scale_growth >= 1 && options->loss_scale_growth <= 1e6))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "loss_scale_growth is %g; allowed is [1, 1e6]",
+                             options->loss_scale_growth);
+    if (!(options->loss_scale_backoff > 0 && options->loss_scale_backoff <= 1))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "loss_scale_backoff is %g; allowed is (0, 1]",
+                             options->loss_scale_backoff);
+    if ((unsigned)options->nonfinite > TIK_NONFINITE_ERROR)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "nonfinite is %d; allowed is TIK_NONFINITE_AUTO to _ERROR",
+                             (int)options->nonfinite);
+    const bool propagates = options->nonfinite == TIK_NONFINITE_PROPAGATE ||
+                            (options->nonfinite == TIK_NONFINITE_AUTO && scale == 0);
+    if (propagates && scale != 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "nonfinite is TIK_NONFINITE_PROPAGATE with a loss_scale of %g: "
+                             "a scale moves by the steps that it skips",
+                             scale);
+    if (propagates && options->nonfinite_limit != 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "nonfinite_limit is %u, and no step is skipped; nonfinite has to be "
+                             "TIK_NONFINITE_SKIP",
+                             options->nonfinite_limit);
+    return TIK_OK;
 }
 
 static enum tik_status check_options(const struct tik_optimizer_options *options)
 {
-    const double norm = options->max_norm;
-    if (!(norm == 0 || ((float)norm > 0 && norm <= 3e38)))
-        return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "max_norm is %g; allowed is 0 (no clipping), or 1e-45 to 3e38", norm);
     if (options->verify == TIK_VERIFY_SAMPLE && options->verify_blocks == 0)
         return tik_error_set(TIK_ERROR_ARGUMENT, "verify_blocks is 0; a sample has at least 1");
     if ((unsigned)options->verify > TIK_VERIFY_ALL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "verify is %d; allowed is TIK_VERIFY_OFF to _ALL",
                              (int)options->verify);
-    return TIK_OK;
+    if (options->accumulate == 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "accumulate is 0; allowed is 1 and more");
+    const enum tik_status status = check_clips(options);
+    return status == TIK_OK ? check_scaling(options) : status;
+}
+
+/* What the options make of the gradients, whatever rounding mode the caller has set. */
+static void read_options(struct tik_optimizer *optimizer)
+{
+    const struct tik_optimizer_options *o = &optimizer->options;
+    struct tik_gather *gather = &optimizer->gather;
+    fenv_t saved;
+    tik_numeric_enter(&saved);
+    *gather = (struct tik_gather){
+        .mean = o->accumulate > 1,
+        .unscale = o->loss_scale != 0,
+        .limit = o->clip_value > 0,
+        .late = o->clip_late,
+        .clip = o->max_norm > 0    ? TIK_CLIP_ALL
+                : o->clip_norm > 0 ? TIK_CLIP_TENSOR
+                : o->agc > 0       ? TIK_CLIP_ADAPTIVE
+                                   : TIK_CLIP_NONE,
+        .guard = o->loss_scale != 0 || o->nonfinite == TIK_NONFINITE_SKIP ||
+                 o->nonfinite == TIK_NONFINITE_ERROR,
+        .zero_grad = o->zero_grad,
+    };
+    optimizer->gradient = (struct gradient_scalars){
+        .share = (float)(1.0 / o->accumulate),
+        .limit = (float)o->clip_value,
+        .max_norm = (float)(o->max_norm + o->clip_norm + o->agc),
+        .eps = (float)(gather->clip == TIK_CLIP_ADAPTIVE ? o->agc_eps : o->clip_eps),
+    };
+    optimizer->scaling = (struct guard_scalars){
+        .growth = (float)o->loss_scale_growth,
+        .backoff = o->loss_scale != 0 ? (float)o->loss_scale_backoff : 1.0f,
+        .interval = o->loss_scale != 0 ? o->loss_scale_interval : 0,
+        .patience = o->nonfinite == TIK_NONFINITE_ERROR ? 1 : o->nonfinite_limit,
+    };
+    const float scale = o->loss_scale != 0 ? (float)o->loss_scale : 1.0f;
+    optimizer->guard.seen = (struct tik_control){
+        .clip = 1.0f, .unscale = 1.0f / scale, .scale = scale, .coming = 1.0f / scale};
+    tik_numeric_leave(&saved);
 }
 
 enum tik_status tik_optimizer_create(struct tik_context *context,
@@ -46,6 +162,7 @@ enum tik_status tik_optimizer_create(struct tik_context *context,
         return tik_error_memory("an optimizer", sizeof *made);
     made->context = context;
     made->options = *options;
+    read_options(made);
     status = context->scalar->ops->instance(context->scalar, &made->scalar);
     if (status == TIK_OK)
         status = context->backend->ops->instance(context->backend, &made->backend);
@@ -55,7 +172,7 @@ enum tik_status tik_optimizer_create(struct tik_context *context,
         free(made);
         return status;
     }
-    tik_store_init(&made->store, made->backend, options->max_norm > 0, options->report);
+    tik_store_init(&made->store, made->backend, options->zero_grad);
     *optimizer = made;
     return TIK_OK;
 }
@@ -69,12 +186,17 @@ void tik_optimizer_destroy(struct tik_optimizer *optimizer)
     enum tik_status ignored = ops->finish(optimizer->backend);
     (void)ignored;
     tik_store_finish(&optimizer->store);
-    for (size_t g = 0; g < optimizer->group_count; g++)
+    tik_guard_destroy(optimizer);
+    for (size_t g = 0; g < optimizer->group_count; g++) {
         ops->program_destroy(optimizer->backend, optimizer->groups[g].program);
+        for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
+            ops->program_destroy(optimizer->backend, optimizer->groups[g].units[i]);
+    }
     ops->program_destroy(optimizer->backend, optimizer->norm_program);
     ops->destroy(optimizer->backend);
     optimizer->scalar->ops->destroy(optimizer->scalar);
     free(optimizer->groups);
+    free(optimizer->launches);
     free(optimizer);
 }
 
@@ -94,10 +216,7 @@ enum tik_status tik_optimizer_settle(struct tik_optimizer *optimizer, enum tik_s
     return status;
 }
 
-/* Steps are counted in double too, where bias corrections and schedules are computed. */
-#define TIK_MAX_STEPS (UINT64_C(1) << 53)
-
-static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t group)
+enum tik_status tik_optimizer_check_group(const struct tik_optimizer *optimizer, size_t group)
 {
     if (optimizer == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "optimizer is NULL");
@@ -107,7 +226,7 @@ static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t
     return TIK_OK;
 }
 
-static enum tik_status check_tensor(const struct tik_optimizer *optimizer, size_t tensor)
+enum tik_status tik_optimizer_check_tensor(const struct tik_optimizer *optimizer, size_t tensor)
 {
     if (optimizer == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "optimizer is NULL");
@@ -122,7 +241,9 @@ enum tik_status tik_optimizer_add_group(struct tik_optimizer *optimizer,
 {
     if (optimizer == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "optimizer is NULL");
-    const enum tik_status status = tik_policy_check(policy);
+    enum tik_status status = tik_policy_check(policy);
+    if (status == TIK_OK)
+        status = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
     if (status != TIK_OK)
         return status;
     const size_t bytes = (optimizer->group_count + 1) * sizeof *optimizer->groups;
@@ -134,8 +255,10 @@ enum tik_status tik_optimizer_add_group(struct tik_optimizer *optimizer,
     struct tik_group *made = &groups[optimizer->group_count];
     *made = (struct tik_group){.policy = *policy};
     tik_schedule_defaults(&made->schedule);
-    tik_plan_make(policy, optimizer->store.clip, optimizer->store.report, &made->plan);
-    memcpy(made->carried, policy->rule->carried_initial, sizeof made->carried);
+    tik_plan_make(policy, &optimizer->gather, optimizer->options.report, &made->plan);
+    size_t numbers[TIK_ARRAYS];
+    tik_plan_arrays(&made->plan, numbers, made->names);
+    memcpy(made->carried[0], policy->rule->carried_initial, sizeof made->carried[0]);
     if (group != NULL)
         *group = optimizer->group_count;
     optimizer->group_count++;
@@ -203,10 +326,30 @@ static enum tik_status check_memory(const struct tik_optimizer *optimizer,
                          (int)tensor->memory);
 }
 
+/* What the group's tensors have beside parameter and gradient, and where it starts. */
+static void lay_out(const struct tik_group *group, struct tik_layout *layout)
+{
+    const char *names[TIK_ARRAYS + 1];
+    float initial[TIK_MAX_STATES];
+    tik_policy_initial(&group->policy, initial);
+    *layout = (struct tik_layout){0};
+    layout->count = tik_plan_arrays(&group->plan, layout->number, names);
+    for (size_t k = 0; k < layout->count; k++) {
+        const size_t number = layout->number[k];
+        if (number < TIK_MAX_STATES)
+            layout->start[k] = (struct tik_start){
+                .value = initial[number],
+                .param = (group->policy.rule->follows >> number & 1) != 0,
+            };
+        if (number == TIK_EMA)
+            layout->start[k].param = !group->policy.ema_debias;
+    }
+}
+
 enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t group,
                                          const struct tik_tensor *tensor, size_t *index)
 {
-    enum tik_status status = check_group(optimizer, group);
+    enum tik_status status = tik_optimizer_check_group(optimizer, group);
     if (status != TIK_OK)
         return status;
     if (tensor == NULL || tensor->name == NULL || tensor->name[0] == '\0')
@@ -217,14 +360,13 @@ enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t
     status = check_shape(optimizer, tensor, &count);
     if (status == TIK_OK)
         status = check_memory(optimizer, tensor, count);
-    float initial[TIK_MAX_STATES];
-    tik_policy_initial(&optimizer->groups[group].policy, initial);
     if (status == TIK_OK)
         status = tik_optimizer_check(optimizer);
-    if (status == TIK_OK)
-        status = tik_store_add(&optimizer->store, group,
-                               optimizer->groups[group].plan.variant->state_count, initial, tensor,
-                               &number);
+    struct tik_layout layout;
+    if (status == TIK_OK) {
+        lay_out(&optimizer->groups[group], &layout);
+        status = tik_store_add(&optimizer->store, group, &layout, tensor, &number);
+    }
     if (status != TIK_OK)
         return tik_optimizer_settle(optimizer, status);
     optimizer->groups[group].active++;
@@ -236,7 +378,7 @@ enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t
 enum tik_status tik_optimizer_set_active(struct tik_optimizer *optimizer, size_t tensor,
                                          bool active)
 {
-    const enum tik_status status = check_tensor(optimizer, tensor);
+    const enum tik_status status = tik_optimizer_check_tensor(optimizer, tensor);
     if (status != TIK_OK)
         return status;
     struct tik_entry *entry = &optimizer->store.tensors[tensor];
@@ -253,11 +395,11 @@ enum tik_status tik_optimizer_set_active(struct tik_optimizer *optimizer, size_t
 static enum tik_status find_part(struct tik_optimizer *optimizer, size_t tensor, int part,
                                  size_t *array)
 {
-    const enum tik_status status = check_tensor(optimizer, tensor);
+    const enum tik_status status = tik_optimizer_check_tensor(optimizer, tensor);
     if (status != TIK_OK)
         return status;
     const struct tik_entry *entry = &optimizer->store.tensors[tensor];
-    const size_t states = optimizer->store.pieces[entry->piece].state_count;
+    const size_t states = optimizer->store.pieces[entry->piece].layout.count;
     if (part < TIK_PARAM || part >= (int)states)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "part %d of tensor %s: allowed is TIK_PARAM, TIK_GRAD, and TIK_STATE "
@@ -265,8 +407,24 @@ static enum tik_status find_part(struct tik_optimizer *optimizer, size_t tensor,
                              part, entry->name, states);
     *array = (size_t)(part - TIK_PARAM);
     const enum tik_status whole = tik_optimizer_check(optimizer);
-    return whole == TIK_OK ? tik_optimizer_settle(optimizer, tik_store_commit(&optimizer->store))
+    return whole == TIK_OK ? tik_optimizer_settle(optimizer, tik_optimizer_commit(optimizer))
                            : whole;
+}
+
+/* What starts at the parameter follows it until the group has taken a step. */
+static enum tik_status write_array(struct tik_optimizer *optimizer, const struct tik_entry *entry,
+                                   size_t array, const float *values)
+{
+    const struct tik_store *store = &optimizer->store;
+    const struct tik_piece *piece = &store->pieces[entry->piece];
+    enum tik_status status =
+        tik_piece_write(store, piece, array, entry->first, entry->count, values);
+    const struct tik_group *group = &optimizer->groups[entry->group];
+    const bool untouched = array == 0 && group->steps == 0 && !group->stepped;
+    for (size_t k = 0; k < piece->layout.count && untouched && status == TIK_OK; k++)
+        if (piece->layout.start[k].param)
+            status = tik_piece_write(store, piece, 2 + k, entry->first, entry->count, values);
+    return status;
 }
 
 enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer, size_t tensor, int part,
@@ -281,9 +439,7 @@ enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer, size_t tens
         return TIK_OK;
     if (values == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "values for tensor %s is NULL", entry->name);
-    return tik_optimizer_settle(
-        optimizer, tik_piece_write(&optimizer->store, &optimizer->store.pieces[entry->piece], array,
-                                   entry->first, entry->count, values));
+    return tik_optimizer_settle(optimizer, write_array(optimizer, entry, array, values));
 }
 
 enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer, size_t tensor, int part,
@@ -325,15 +481,20 @@ enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t ten
 
 /* ---- options ---- */
 
-/* Takes the changed policy, unless it asks for other states than the group's tensors have. */
+/*
+ * Takes the changed policy, unless it asks for other states than the group's tensors have. What the
+ * rule carries from steps under way was computed with the options as they were: learned first.
+ */
 static enum tik_status change_policy(struct tik_optimizer *optimizer, struct tik_group *group,
                                      const struct tik_policy *policy, const char *option)
 {
     enum tik_status status = tik_policy_check(policy);
+    if (status == TIK_OK && policy->rule->carried_count > 0)
+        status = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
     if (status != TIK_OK)
         return status;
     struct tik_plan plan;
-    tik_plan_make(policy, optimizer->store.clip, optimizer->store.report, &plan);
+    tik_plan_make(policy, &optimizer->gather, optimizer->options.report, &plan);
     if (plan.variant->state_count != group->plan.variant->state_count)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "rule %s: this value of %s needs other states than the group's "
@@ -347,7 +508,7 @@ static enum tik_status change_policy(struct tik_optimizer *optimizer, struct tik
 enum tik_status tik_optimizer_set(struct tik_optimizer *optimizer, size_t group, const char *option,
                                   double value)
 {
-    enum tik_status status = check_group(optimizer, group);
+    enum tik_status status = tik_optimizer_check_group(optimizer, group);
     if (status != TIK_OK)
         return status;
     struct tik_policy changed = optimizer->groups[group].policy;
@@ -359,7 +520,7 @@ enum tik_status tik_optimizer_set(struct tik_optimizer *optimizer, size_t group,
 enum tik_status tik_optimizer_set_penalty(struct tik_optimizer *optimizer, size_t group,
                                           size_t penalty, const char *option, double value)
 {
-    enum tik_status status = check_group(optimizer, group);
+    enum tik_status status = tik_optimizer_check_group(optimizer, group);
     if (status != TIK_OK)
         return status;
     struct tik_policy changed = optimizer->groups[group].policy;
@@ -371,154 +532,10 @@ enum tik_status tik_optimizer_set_penalty(struct tik_optimizer *optimizer, size_
 enum tik_status tik_optimizer_set_schedule(struct tik_optimizer *optimizer, size_t group,
                                            const struct tik_schedule *schedule)
 {
-    enum tik_status status = check_group(optimizer, group);
+    enum tik_status status = tik_optimizer_check_group(optimizer, group);
     if (status == TIK_OK)
         status = tik_schedule_check(schedule);
     if (status == TIK_OK)
         optimizer->groups[group].schedule = *schedule;
     return status;
-}
-
-/* ---- what there is ---- */
-
-size_t tik_optimizer_groups(const struct tik_optimizer *optimizer)
-{
-    return optimizer != NULL ? optimizer->group_count : 0;
-}
-
-size_t tik_optimizer_tensors(const struct tik_optimizer *optimizer)
-{
-    return optimizer != NULL ? optimizer->store.tensor_count : 0;
-}
-
-enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size_t tensor,
-                                     struct tik_tensor_info *info)
-{
-    const enum tik_status status = check_tensor(optimizer, tensor);
-    if (status != TIK_OK)
-        return status;
-    if (info == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "info is NULL");
-    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
-    const struct tik_variant *variant = optimizer->groups[entry->group].plan.variant;
-    *info = (struct tik_tensor_info){
-        .name = entry->name,
-        .group = entry->group,
-        .rank = entry->rank,
-        .count = entry->count,
-        .shape = entry->shape,
-        .active = entry->active,
-        .states = variant->states,
-        .state_count = variant->state_count,
-    };
-    return TIK_OK;
-}
-
-enum tik_status tik_optimizer_group_rule(const struct tik_optimizer *optimizer, size_t group,
-                                         const char **rule)
-{
-    const enum tik_status status = check_group(optimizer, group);
-    if (status != TIK_OK)
-        return status;
-    if (rule == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "rule is NULL");
-    *rule = optimizer->groups[group].policy.rule->info.name;
-    return TIK_OK;
-}
-
-enum tik_status tik_optimizer_steps(const struct tik_optimizer *optimizer, size_t group,
-                                    uint64_t *steps)
-{
-    const enum tik_status status = check_group(optimizer, group);
-    if (status != TIK_OK)
-        return status;
-    if (steps == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "steps is NULL");
-    *steps = optimizer->groups[group].steps;
-    return TIK_OK;
-}
-
-enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t group,
-                                        uint64_t steps)
-{
-    const enum tik_status status = check_group(optimizer, group);
-    if (status != TIK_OK)
-        return status;
-    if (steps >= TIK_MAX_STEPS)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "steps is %" PRIu64 "; allowed is below 2^53",
-                             steps);
-    optimizer->groups[group].steps = steps;
-    return TIK_OK;
-}
-
-/* The place of a carried scalar; NULL, and the error set, when there is none of that name. */
-static double *find_carried(const struct tik_optimizer *optimizer, size_t group, const char *name)
-{
-    struct tik_group *found = &optimizer->groups[group];
-    const struct tik_rule_row *rule = found->policy.rule;
-    for (size_t i = 0; i < rule->carried_count; i++)
-        if (name != NULL && strcmp(rule->carried[i], name) == 0)
-            return &found->carried[i];
-    tik_error_set(TIK_ERROR_ARGUMENT, "rule %s carries no scalar '%s'", rule->info.name,
-                  name != NULL ? name : "(NULL)");
-    return NULL;
-}
-
-const char *tik_optimizer_carried_name(const struct tik_optimizer *optimizer, size_t group,
-                                       size_t index)
-{
-    if (group >= optimizer->group_count)
-        return NULL;
-    const struct tik_rule_row *rule = optimizer->groups[group].policy.rule;
-    return index < rule->carried_count ? rule->carried[index] : NULL;
-}
-
-enum tik_status tik_optimizer_carried(const struct tik_optimizer *optimizer, size_t group,
-                                      const char *name, double *value)
-{
-    const enum tik_status status = check_group(optimizer, group);
-    if (status != TIK_OK)
-        return status;
-    const double *carried = find_carried(optimizer, group, name);
-    if (carried == NULL)
-        return TIK_ERROR_ARGUMENT;
-    *value = *carried;
-    return TIK_OK;
-}
-
-enum tik_status tik_optimizer_set_carried(struct tik_optimizer *optimizer, size_t group,
-                                          const char *name, double value)
-{
-    const enum tik_status status = check_group(optimizer, group);
-    if (status != TIK_OK)
-        return status;
-    double *carried = find_carried(optimizer, group, name);
-    if (carried == NULL)
-        return TIK_ERROR_ARGUMENT;
-    if (!isfinite(value))
-        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is %g; allowed is any finite number", name,
-                             value);
-    *carried = value;
-    return TIK_OK;
-}
-
-void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optimizer_stats *stats)
-{
-    *stats = optimizer->stats;
-}
-
-/* A program that could not be had says nothing: the scalar path took its steps. */
-enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
-{
-    const struct tik_backend_ops *ops = optimizer->backend->ops;
-    enum tik_conformance weakest = TIK_EXACT;
-    if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
-        return TIK_UNTESTED;
-    for (size_t g = 0; g <= optimizer->group_count; g++) {
-        const struct tik_program *program =
-            g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;
-        if (program != NULL && ops->program_conformance(program) > weakest)
-            weakest = ops->program_conformance(program);
-    }
-    return weakest;
 }

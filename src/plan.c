@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "policy.h"
@@ -33,33 +34,102 @@ static size_t list_entries(const struct tik_policy *policy, struct entry *entrie
     return count;
 }
 
-void tik_plan_make(const struct tik_policy *policy, bool clipped, bool report,
+bool tik_gather_looks(const struct tik_gather *gather)
+{
+    return gather->clip != TIK_CLIP_NONE || gather->guard;
+}
+
+enum tik_scope tik_gather_scope(const struct tik_gather *gather)
+{
+    return gather->clip == TIK_CLIP_ADAPTIVE ? TIK_SCOPE_ROW : TIK_SCOPE_TENSOR;
+}
+
+/* One penalty's stages into its slot. */
+static void fill_slot(const struct entry *entry, bool report, struct tik_plan *plan,
+                      struct tik_plan_penalty *slot)
+{
+    const struct tik_penalty_row *row = entry->penalty.row;
+    const struct tik_penalty_form *form = row->choose(entry->penalty.option);
+    if (row->scope != NULL)
+        slot->scope = row->scope(entry->penalty.option);
+    if (entry->application == TIK_COUPLED) {
+        slot->coupled = form->coupled;
+        slot->group = form->group_coupled;
+        slot->group_coupled = form->group_coupled != NULL;
+    }
+    if (entry->application == TIK_DECOUPLED) {
+        slot->proximal = form->decoupled_rest;
+        plan->decoupled = true;
+    }
+    if (entry->application == TIK_PROXIMAL) {
+        slot->proximal = form->proximal;
+        slot->group = form->group_proximal;
+    }
+    if (report)
+        slot->value = form->value;
+}
+
+void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gather, bool report,
                    struct tik_plan *plan)
 {
     *plan = (struct tik_plan){
+        .kind = TIK_PROGRAM_STEP,
+        .gather = *gather,
         .rule = policy->rule,
         .variant = policy->rule->choose(policy->option),
-        .clipped = clipped,
         .maximize = tik_policy_option(policy, "maximize") != 0,
+        .ema = policy->ema_decay > 0,
         .report = report,
     };
     struct entry entries[TIK_PENALTY_SLOTS];
     plan->penalty_count = list_entries(policy, entries);
     for (size_t i = 0; i < plan->penalty_count; i++) {
-        const struct entry *entry = &entries[i];
-        const struct tik_penalty_form *form = entry->penalty.row->choose(entry->penalty.option);
-        struct tik_plan_penalty *slot = &plan->penalty[i];
-        if (entry->application == TIK_COUPLED)
-            slot->coupled = form->coupled;
-        if (entry->application == TIK_DECOUPLED) {
-            slot->proximal = form->decoupled_rest;
-            plan->decoupled = true;
-        }
-        if (entry->application == TIK_PROXIMAL)
-            slot->proximal = form->proximal;
-        if (report)
-            slot->value = form->value;
+        fill_slot(&entries[i], report, plan, &plan->penalty[i]);
+        if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
+            plan->late = report || plan->ema;
     }
+}
+
+void tik_plan_norm(const struct tik_gather *gather, struct tik_plan *plan)
+{
+    *plan = (struct tik_plan){.kind = TIK_PROGRAM_NORM, .gather = *gather};
+}
+
+void tik_plan_group(const struct tik_gather *gather, const struct tik_group_form *form,
+                    struct tik_plan *plan)
+{
+    *plan =
+        (struct tik_plan){.kind = TIK_PROGRAM_GROUP, .gather.guard = gather->guard, .group = form};
+}
+
+size_t tik_plan_coupled_group(const struct tik_plan *plan)
+{
+    size_t slot = 0;
+    while (slot < TIK_PENALTY_SLOTS && !plan->penalty[slot].group_coupled)
+        slot++;
+    return slot;
+}
+
+size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
+                       const char *names[TIK_ARRAYS + 1])
+{
+    size_t count = 0;
+    for (; count < plan->variant->state_count; count++) {
+        numbers[count] = count;
+        names[count] = plan->variant->states[count];
+    }
+    const struct {
+        bool used;
+        size_t number;
+        const char *name;
+    } others[] = {{plan->gather.mean, TIK_SUM, "grad_sum"}, {plan->ema, TIK_EMA, "ema"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].used) {
+            numbers[count] = others[i].number;
+            names[count++] = others[i].name;
+        }
+    names[count] = NULL;
+    return count;
 }
 
 /* What a decoupled decay is multiplied by: tik_conventions in their order. */
@@ -75,7 +145,7 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
                      struct tik_plan_values *values)
 {
     *values = (struct tik_plan_values){.lr = tik_policy_option(policy, "lr") * multiplier};
-    plan->rule->scalars(policy->option, values->lr, step, carried, values->rule);
+    plan->rule->scalars(policy->option, values->lr, step, carried, values->row.rule);
     const double lr = plan->rule->effective_lr != NULL
                           ? plan->rule->effective_lr(policy->option, values->lr, step)
                           : values->lr;
@@ -88,9 +158,29 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
         if (entries[i].application == TIK_DECOUPLED)
             decay += decay_factor(tik_policy_convention(penalty), lr, multiplier) *
                      penalty->row->decay(penalty->option);
-        penalty->row->scalars(penalty->option, lr, &values->step.penalty[i]);
+        penalty->row->scalars(penalty->option, lr, &values->row.step.penalty[i]);
     }
-    values->step.decay = (float)decay;
+    values->row.step.decay = (float)decay;
+    values->row.step.ema_decay = (float)policy->ema_decay;
+    values->row.step.ema_intake = (float)(1 - policy->ema_decay);
+}
+
+/* ---- text ---- */
+
+struct text {
+    char *at;
+    size_t size, length;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    const bool room = text->length < text->size;
+    const int n = vsnprintf(room ? text->at + text->length : NULL,
+                            room ? text->size - text->length : 0, format, list);
+    va_end(list);
+    text->length += n > 0 ? (size_t)n : 0;
 }
 
 /* A stage's name, "coupled_none" where there is none. */
@@ -106,39 +196,129 @@ static const char *subtraction(const struct tik_plan *plan)
     return plan->decoupled ? "subtract_decay_and_step" : "subtract_step";
 }
 
-size_t tik_plan_defines(const struct tik_plan *plan, char *text, size_t size)
+static const char *const unit_names[TIK_SCOPES] = {"unit_of_tensor", "unit_of_row",
+                                                   "unit_of_column"};
+
+/* The stages of gradient.cl; `unscale` as the program sees the loss scale. */
+static void add_gather(struct text *text, const struct tik_gather *gather, const char *unscale)
 {
-    size_t length = (size_t)snprintf(
-        text, size,
-        "-DSCALE=%s -DDIRECTION=%s -DRULE=%s -DSCALARS=%s_scalars -DSTATES=%zu -DSUBTRACT=%s "
-        "-DREPORT=%d -DAFTER=%s",
-        plan->clipped ? "scale_by_factor" : "scale_none", plan->maximize ? "ascend" : "descend",
-        plan->variant->stage, plan->rule->stem, plan->variant->state_count, subtraction(plan),
-        plan->report, stage_name(plan->variant->after, "after_none"));
+    add(text, "-DGATHER=%s -DUNSCALE=%s -DLIMIT=%s -DGUARD=%d -DZERO_GRAD=%d",
+        gather->mean ? "gather_mean" : "gather_alone", gather->unscale ? unscale : "unscale_none",
+        gather->limit && !gather->late ? "limit_by_value" : "limit_none", gather->guard,
+        gather->zero_grad);
+}
+
+static void add_clip(struct text *text, const struct tik_plan *plan)
+{
+    static const char *const clips[] = {"clip_none", "clip_by_norm", "clip_by_unit",
+                                        "clip_by_unit"};
+    const struct tik_gather *gather = &plan->gather;
+    const size_t coupled = tik_plan_coupled_group(plan);
+    const bool grouped = coupled < TIK_PENALTY_SLOTS;
+    add(text, " -DCLIP=%s -DCLIP_AT=%s -DLIMIT_LATE=%s -DGROUPED=%s -DGROUPED_AT=%s",
+        clips[gather->clip], unit_names[tik_gather_scope(gather)],
+        gather->limit && gather->late ? "limit_by_value" : "limit_none",
+        grouped ? "grouped_by_unit" : "grouped_none",
+        unit_names[grouped ? plan->penalty[coupled].scope : TIK_SCOPE_TENSOR]);
+}
+
+static void add_measure(struct text *text, const struct tik_variant *variant)
+{
+    const struct tik_measure *measure = variant->measure;
+    add(text, " -DSTATES=%zu -DSTORED=%zu -DRATIO=%d -DRATIO_IN=%s", variant->state_count,
+        measure != NULL && measure->states > 0 ? variant->state_count - measure->states
+                                               : variant->state_count,
+        measure != NULL, measure != NULL ? measure->ratio_in : "ratio_none");
+    if (measure != NULL)
+        add(text, " -DMEASURE=%s -DRATIO_OF=%s -DMEASURED=%zu", measure->measure, measure->ratio_of,
+            measure->states);
+}
+
+static void define_step(struct text *text, const struct tik_plan *plan)
+{
+    add_gather(text, &plan->gather, "unscale_by_control");
+    add_clip(text, plan);
+    add(text, " -DDIRECTION=%s -DRULE=%s -DSCALARS=%s_scalars -DSUBTRACT=%s -DAFTER=%s",
+        plan->maximize ? "ascend" : "descend", plan->variant->stage, plan->rule->stem,
+        subtraction(plan), stage_name(plan->variant->after, "after_none"));
+    add_measure(text, plan->variant);
+    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d", plan->gather.mean, plan->ema,
+        plan->report, plan->late);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++) {
         const struct tik_plan_penalty *slot = &plan->penalty[i];
-        length += (size_t)snprintf(length < size ? text + length : NULL,
-                                   length < size ? size - length : 0,
-                                   " -DCOUPLED_%zu=%s -DPROXIMAL_%zu=%s -DVALUE_%zu=%s", i,
-                                   stage_name(slot->coupled.name, "coupled_none"), i,
-                                   stage_name(slot->proximal.name, "proximal_none"), i,
-                                   stage_name(slot->value.name, "value_none"));
+        add(text, " -DCOUPLED_%zu=%s -DPROXIMAL_%zu=%s -DVALUE_%zu=%s", i,
+            stage_name(slot->coupled.name, "coupled_none"), i,
+            stage_name(slot->proximal.name, "proximal_none"), i,
+            stage_name(slot->value.name, "value_none"));
     }
-    return length;
+}
+
+static void define_norm(struct text *text, const struct tik_gather *gather)
+{
+    add_gather(text, gather, "unscale_by_coming");
+    add(text, " -DCLIP_ALL=%d -DSECOND=%d -DCHECK=%d -DCLIP_UNIT=%s", gather->clip == TIK_CLIP_ALL,
+        gather->clip == TIK_CLIP_ADAPTIVE, gather->guard,
+        gather->clip == TIK_CLIP_ADAPTIVE ? "clip_adaptive" : "clip_norm");
+}
+
+static void define_group(struct text *text, const struct tik_plan *plan)
+{
+    const struct tik_group_form *form = plan->group;
+    const char *shape = stage_name(form->shape, "l1_ball");
+    add(text, "-DGUARD=%d -DFACTOR=%s -DHEIGHT=height_%s -DLEVEL=level_%s -DREST=rest_%s",
+        plan->gather.guard, stage_name(form->factor, "factor_ball"), shape, shape, shape);
+}
+
+size_t tik_plan_defines(const struct tik_plan *plan, char *at, size_t size)
+{
+    struct text text = {.at = at, .size = size};
+    switch (plan->kind) {
+    case TIK_PROGRAM_STEP:
+        define_step(&text, plan);
+        break;
+    case TIK_PROGRAM_NORM:
+        define_norm(&text, &plan->gather);
+        break;
+    case TIK_PROGRAM_GROUP:
+        define_group(&text, plan);
+        break;
+    }
+    return text.length;
+}
+
+const char *tik_plan_stem(const struct tik_plan *plan)
+{
+    if (plan->kind == TIK_PROGRAM_STEP)
+        return plan->rule->stem;
+    return plan->kind == TIK_PROGRAM_NORM ? "norm" : "group";
+}
+
+const char *tik_plan_name(const struct tik_plan *plan)
+{
+    return plan->kind == TIK_PROGRAM_STEP ? plan->variant->stage : tik_plan_stem(plan);
+}
+
+static bool same_gather(const struct tik_gather *a, const struct tik_gather *b)
+{
+    return a->mean == b->mean && a->unscale == b->unscale && a->limit == b->limit &&
+           a->late == b->late && a->clip == b->clip && a->guard == b->guard &&
+           a->zero_grad == b->zero_grad;
 }
 
 static bool same_stages(const struct tik_plan_penalty *a, const struct tik_plan_penalty *b)
 {
     return a->coupled.twin == b->coupled.twin && a->proximal.twin == b->proximal.twin &&
-           a->value.twin == b->value.twin;
+           a->value.twin == b->value.twin && a->group == b->group && a->scope == b->scope &&
+           a->group_coupled == b->group_coupled;
 }
 
 /* By what the defines are made of, not by their text: it is asked at every step. */
 bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
 {
-    bool equal = a->rule == b->rule && a->variant == b->variant && a->clipped == b->clipped &&
-                 a->maximize == b->maximize && a->decoupled == b->decoupled &&
-                 a->report == b->report;
+    bool equal = a->kind == b->kind && same_gather(&a->gather, &b->gather) && a->rule == b->rule &&
+                 a->variant == b->variant && a->maximize == b->maximize &&
+                 a->decoupled == b->decoupled && a->ema == b->ema && a->report == b->report &&
+                 a->late == b->late && a->group == b->group;
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
         equal &= same_stages(&a->penalty[i], &b->penalty[i]);
     return equal;

@@ -1,5 +1,5 @@
 /*
- * A plan: the stages of one policy in their order, by name and by twin. It is what is compiled, and
+ * A plan: the stages of one program in their order, by name and by twin. It is what is compiled, and
  * what the scalar path walks through; the numbers of a step are values beside it.
  */
 #ifndef TIK_SRC_PLAN_H
@@ -10,39 +10,86 @@
 
 #include "table.h"
 
+/* What the gradients of one optimizer go through before the rules, the same for all groups. */
+enum tik_clip { TIK_CLIP_NONE, TIK_CLIP_ALL, TIK_CLIP_TENSOR, TIK_CLIP_ADAPTIVE };
+
+struct tik_gather {
+    bool mean;    /* of several gradients */
+    bool unscale; /* of a loss scale */
+    bool limit;   /* by value; */
+    bool late;    /* after the coupled penalties instead of before the clip */
+    enum tik_clip clip;
+    bool guard;     /* a step with gradients that are not finite is skipped */
+    bool zero_grad; /* the gradient is cleared in the same pass */
+};
+
+/* What a program is for. */
+enum tik_program_kind {
+    TIK_PROGRAM_STEP,  /* step.cl, or measure.cl for a rule that measures */
+    TIK_PROGRAM_NORM,  /* norm.cl */
+    TIK_PROGRAM_GROUP, /* group.cl */
+};
+
 /* One penalty in its slot; a stage without a name is not used. */
 struct tik_plan_penalty {
     struct tik_penalty_stage coupled, proximal, value;
+    const struct tik_group_form *group; /* of a penalty on units; NULL: elementwise */
+    enum tik_scope scope;               /* of the units */
+    bool group_coupled;                 /* before the step, not after it */
 };
 
 struct tik_plan {
-    const struct tik_rule_row *rule;
+    enum tik_program_kind kind;
+    struct tik_gather gather;
+    const struct tik_rule_row *rule; /* from here on of TIK_PROGRAM_STEP alone */
     const struct tik_variant *variant;
-    bool clipped;   /* g is multiplied by a factor first */
-    bool maximize;  /* then negated */
+    bool maximize;
     bool decoupled; /* p - (decay*p + step) instead of p - step */
+    bool ema;
     bool report;
+    bool late; /* average and report come after penalties on units */
     size_t penalty_count;
     struct tik_plan_penalty penalty[TIK_PENALTY_SLOTS];
+    const struct tik_group_form *group; /* of TIK_PROGRAM_GROUP */
 };
 
 /* The numbers of one step. */
 struct tik_plan_values {
-    struct step_scalars step;
-    float rule[TIK_RULE_SCALARS]; /* struct STEM_scalars */
+    struct tik_row row; /* row.rule is struct STEM_scalars */
     double lr;
 };
 
 /* Lays out a checked policy. */
-void tik_plan_make(const struct tik_policy *policy, bool clipped, bool report,
+void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gather, bool report,
                    struct tik_plan *plan);
+
+/* The program of the norm, and that of a penalty on units. */
+void tik_plan_norm(const struct tik_gather *gather, struct tik_plan *plan);
+void tik_plan_group(const struct tik_gather *gather, const struct tik_group_form *form,
+                    struct tik_plan *plan);
+
+/* Whether there is anything to know of the gradients before a step. */
+bool tik_gather_looks(const struct tik_gather *gather);
+
+/* The units whose norms clip. */
+enum tik_scope tik_gather_scope(const struct tik_gather *gather);
+
+/* The slot of the plan's coupled penalty on units; TIK_PENALTY_SLOTS when there is none. */
+size_t tik_plan_coupled_group(const struct tik_plan *plan);
+
+/*
+ * Arrays that a tensor under the plan has beside parameter and gradient, in the order in which they
+ * are stored: for each its number in the kernels (below TIK_ARRAYS) and its name. Returns how many.
+ */
+size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
+                       const char *names[TIK_ARRAYS + 1]);
 
 /* The same stages, so that one program serves both. */
 bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b);
 
 /*
- * The numbers of step t >= 1 at lr * multiplier. `carried`: the rule's own of the step before,
- * which become those of this step.
+ * The numbers of step t >= 1 at lr * multiplier; row.step.gradient is the caller's to fill.
+ * `carried`: the rule's own of the step before, which become those of this step.
  */
 void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *policy,
                      double multiplier, uint64_t step, double *carried,
@@ -50,6 +97,12 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
 
 /* Room for tik_plan_defines. */
 #define TIK_PLAN_TEXT 2048
+
+/* The name of the program among the embedded sources. */
+const char *tik_plan_stem(const struct tik_plan *plan);
+
+/* What it is called in messages: the rule's stage, "norm", "group". */
+const char *tik_plan_name(const struct tik_plan *plan);
 
 /*
  * The plan as compiler options, "-DRULE=adam -DSTATES=2 ...": also its name in the cache. Returns

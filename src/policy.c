@@ -205,6 +205,18 @@ void tik_policy_clear_penalties(struct tik_policy *policy)
     policy->penalty_count = 0;
 }
 
+enum tik_status tik_policy_set_ema(struct tik_policy *policy, double decay, bool debias)
+{
+    if (policy == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "policy is NULL");
+    if (!(decay >= 0 && decay < 1))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "decay of the average is %g; allowed is [0, 1)",
+                             decay);
+    policy->ema_decay = decay;
+    policy->ema_debias = debias;
+    return TIK_OK;
+}
+
 void tik_policy_initial(const struct tik_policy *policy, float values[TIK_MAX_STATES])
 {
     fenv_t saved;

@@ -18,6 +18,8 @@ struct tik_policy {
     double option[TIK_MAX_OPTIONS];
     size_t penalty_count;
     struct tik_policy_penalty penalty[TIK_MAX_PENALTIES];
+    double ema_decay; /* 0: no average */
+    bool ema_debias;
 };
 
 /* The value of an option that the rule may not have: 0 then. */

@@ -30,8 +30,7 @@ enum tik_status tik_program_prepare(struct tik_context *context, struct tik_back
         status = tik_error_set(TIK_ERROR_DEVICE,
                                "%s computes the program of %s wrongly: its known-answer run is "
                                "beyond %d ulp of the scalar path",
-                               context->device.name, plan != NULL ? plan->variant->stage : "norm",
-                               TIK_BOUND_ULPS);
+                               context->device.name, tik_plan_name(plan), TIK_BOUND_ULPS);
     if (status != TIK_OK) {
         ops->program_destroy(backend, made);
         return status;

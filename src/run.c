@@ -1,46 +1,187 @@
 #include "run.h"
 
-static enum tik_status enqueue_norm(struct tik_backend *backend, const struct tik_run *run)
+#include "optimizer.h"
+
+const char *const tik_kernel_names[TIK_KERNELS] = {
+    [TIK_ACCUMULATE] = "tik_accumulate",
+    [TIK_NORM_BLOCKS] = "tik_norm_blocks",
+    [TIK_NORM_UNITS] = "tik_norm_units",
+    [TIK_NORM_FINISH] = "tik_norm_finish",
+    [TIK_GROUP_BLOCKS] = "tik_group_blocks",
+    [TIK_GROUP_FACTORS] = "tik_group_factors",
+    [TIK_MEASURE] = "tik_measure",
+    [TIK_RATIOS] = "tik_ratios",
+    [TIK_STEP] = "tik_step",
+    [TIK_GROUP_SCALE] = "tik_group_scale",
+    [TIK_GROUP_PROJECT] = "tik_group_project",
+    [TIK_LATE] = "tik_late",
+};
+
+/* ---- the optimizer's own memory and programs ---- */
+
+static const struct tik_arrays *own_arrays(const void *self, size_t piece)
 {
-    enum tik_status status = TIK_OK;
-    for (size_t i = 0; i < run->piece_count && status == TIK_OK; i++) {
-        const struct tik_apply *piece = &run->pieces[i];
-        const struct tik_norm_blocks norm = {
-            .program = run->norm_program,
-            .block_count = piece->block_count,
-            .blocks = piece->blocks,
-            .grad = piece->grad,
-            .at = piece->at.grad,
-            .sums = run->norm.sums,
-        };
-        if (piece->block_count > 0)
-            status = backend->ops->norm_blocks(backend, &norm);
+    return &((const struct tik_optimizer *)self)->store.pieces[piece].memory;
+}
+
+static const struct tik_spans *own_spans(const void *self, size_t piece, enum tik_scope scope)
+{
+    return &((const struct tik_optimizer *)self)->store.pieces[piece].spans[scope];
+}
+
+static struct tik_program *own_program(const void *self, size_t group)
+{
+    return ((const struct tik_optimizer *)self)->groups[group].program;
+}
+
+static struct tik_program *own_units(const void *self, size_t group, size_t slot)
+{
+    return ((const struct tik_optimizer *)self)->groups[group].units[slot];
+}
+
+void tik_view_own(const struct tik_optimizer *optimizer, struct tik_view *view)
+{
+    *view = (struct tik_view){.work = &optimizer->store.work,
+                              .arrays = own_arrays,
+                              .spans = own_spans,
+                              .program = own_program,
+                              .units = own_units,
+                              .norm = optimizer->norm_program,
+                              .self = optimizer};
+}
+
+/* ---- the list ---- */
+
+size_t tik_run_most(const struct tik_optimizer *optimizer)
+{
+    /* Norm: two a piece and one; then measure, ratios, step, late, and three a penalty on units. */
+    return optimizer->store.piece_count * (2 + 4 + 3 * TIK_PENALTY_SLOTS) + 1;
+}
+
+struct list {
+    const struct tik_optimizer *optimizer;
+    const struct tik_view *view;
+    struct tik_launch *launches;
+    size_t count;
+};
+
+/* What a launch over one piece has, whatever its kernel. */
+static void add(struct list *list, enum tik_kernel kernel, struct tik_program *program,
+                size_t number, enum tik_scope scope, size_t slot)
+{
+    const struct tik_optimizer *optimizer = list->optimizer;
+    const struct tik_piece *piece = &optimizer->store.pieces[number];
+    list->launches[list->count++] = (struct tik_launch){
+        .kernel = kernel,
+        .program = program,
+        .spans = *list->view->spans(list->view->self, number, scope),
+        .arrays = *list->view->arrays(list->view->self, number),
+        .at = list->view->copied ? (struct tik_offsets){0} : piece->at,
+        .work = list->view->work,
+        .gradient = optimizer->gradient,
+        .group = (uint32_t)piece->group,
+        .slot = (uint32_t)slot,
+        .values = &optimizer->groups[piece->group].values,
+    };
+}
+
+static bool is_empty(const struct tik_optimizer *optimizer, size_t piece)
+{
+    return optimizer->store.pieces[piece].spans[TIK_SCOPE_TENSOR].blocks == 0;
+}
+
+static void add_norm(struct list *list)
+{
+    const struct tik_optimizer *optimizer = list->optimizer;
+    const struct tik_gather *gather = &optimizer->gather;
+    const enum tik_scope scope = tik_gather_scope(gather);
+    const bool units = gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE;
+    struct tik_program *program = list->view->norm;
+    for (size_t i = 0; i < optimizer->store.piece_count; i++) {
+        if (is_empty(optimizer, i))
+            continue;
+        add(list, TIK_NORM_BLOCKS, program, i, scope, 0);
+        if (units)
+            add(list, TIK_NORM_UNITS, program, i, scope, 0);
     }
-    return status == TIK_OK ? backend->ops->norm_finish(backend, &run->norm) : status;
+    if (gather->clip == TIK_CLIP_ALL || gather->guard)
+        list->launches[list->count++] = (struct tik_launch){
+            .kernel = TIK_NORM_FINISH,
+            .program = program,
+            .spans.blocks = 1,
+            .work = list->view->work,
+            .gradient = optimizer->gradient,
+            .guard = optimizer->scaling,
+            .tensor_count = (uint32_t)optimizer->store.tensor_count,
+            .group_count = (uint32_t)optimizer->group_count,
+        };
 }
 
-enum tik_status tik_run_norm(struct tik_backend *backend, const struct tik_run *run)
+static void add_penalty(struct list *list, size_t i, size_t slot)
 {
-    enum tik_status status = backend->ops->step_begin(backend, run->piece_count + 1);
-    if (status == TIK_OK)
-        status = backend->ops->step_end(backend, enqueue_norm(backend, run));
-    return status;
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    const struct tik_plan_penalty *penalty =
+        &list->optimizer->groups[piece->group].plan.penalty[slot];
+    struct tik_program *program = list->view->units(list->view->self, piece->group, slot);
+    if (penalty->group->factor == NULL) {
+        add(list, TIK_GROUP_PROJECT, program, i, penalty->scope, slot);
+        return;
+    }
+    add(list, TIK_GROUP_BLOCKS, program, i, penalty->scope, slot);
+    add(list, TIK_GROUP_FACTORS, program, i, penalty->scope, slot);
+    if (!penalty->group_coupled)
+        add(list, TIK_GROUP_SCALE, program, i, penalty->scope, slot);
 }
 
-enum tik_status tik_run_enqueue(struct tik_backend *backend, const struct tik_run *run)
+static void add_penalties(struct list *list, size_t i, bool coupled)
 {
-    size_t launches = 0;
-    for (size_t i = 0; i < run->piece_count; i++)
-        launches += run->pieces[i].block_count > 0;
-    const size_t commands = run->clip ? 2 * launches + 1 : launches;
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    const struct tik_plan *plan = &list->optimizer->groups[piece->group].plan;
+    for (size_t slot = 0; slot < plan->penalty_count; slot++)
+        if (plan->penalty[slot].group != NULL && plan->penalty[slot].group_coupled == coupled)
+            add_penalty(list, i, slot);
+}
 
-    enum tik_status status = backend->ops->step_begin(backend, commands);
+static void add_piece(struct list *list, size_t i)
+{
+    const size_t group = list->optimizer->store.pieces[i].group;
+    const struct tik_plan *plan = &list->optimizer->groups[group].plan;
+    struct tik_program *program = list->view->program(list->view->self, group);
+    add_penalties(list, i, true);
+    if (plan->variant->measure != NULL) {
+        add(list, TIK_MEASURE, program, i, TIK_SCOPE_TENSOR, 0);
+        add(list, TIK_RATIOS, program, i, TIK_SCOPE_TENSOR, 0);
+    }
+    add(list, TIK_STEP, program, i, TIK_SCOPE_TENSOR, 0);
+    add_penalties(list, i, false);
+    if (plan->late)
+        add(list, TIK_LATE, program, i, TIK_SCOPE_TENSOR, 0);
+}
+
+size_t tik_run_list(const struct tik_optimizer *optimizer, const struct tik_view *view,
+                    bool accumulates, struct tik_launch *launches)
+{
+    struct list list = {.optimizer = optimizer, .view = view, .launches = launches};
+    if (!accumulates && tik_gather_looks(&optimizer->gather))
+        add_norm(&list);
+    for (size_t i = 0; i < optimizer->store.piece_count; i++) {
+        if (is_empty(optimizer, i))
+            continue;
+        if (accumulates)
+            add(&list, TIK_ACCUMULATE, view->norm, i, TIK_SCOPE_TENSOR, 0);
+        else
+            add_piece(&list, i);
+    }
+    return list.count;
+}
+
+enum tik_status tik_run_enqueue(struct tik_backend *backend, const struct tik_launch *list,
+                                size_t count)
+{
+    enum tik_status status = backend->ops->step_begin(backend, count);
     if (status != TIK_OK)
         return status;
-    if (run->clip)
-        status = enqueue_norm(backend, run);
-    for (size_t i = 0; i < run->piece_count && status == TIK_OK; i++)
-        if (run->pieces[i].block_count > 0)
-            status = backend->ops->apply(backend, &run->pieces[i]);
+    for (size_t i = 0; i < count && status == TIK_OK; i++)
+        status = backend->ops->launch(backend, &list[i]);
     return backend->ops->step_end(backend, status);
 }

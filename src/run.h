@@ -1,21 +1,35 @@
-/* One step as commands of a backend: norm over all pieces, then one launch a piece. */
+/* One step as launches of a backend: what all gradients have to be looked at for, then each piece. */
 #ifndef TIK_SRC_RUN_H
 #define TIK_SRC_RUN_H
 
 #include "backend.h"
 
-struct tik_run {
-    bool clip;
-    struct tik_program *norm_program; /* when it clips */
-    struct tik_norm_finish norm;
-    size_t piece_count;
-    struct tik_apply *pieces; /* those without a block are left out */
+struct tik_optimizer;
+
+/* Where a step takes place: an optimizer's own memory and programs, or a copy's. */
+struct tik_view {
+    const struct tik_workspace *work;
+    const struct tik_arrays *(*arrays)(const void *self, size_t piece);
+    const struct tik_spans *(*spans)(const void *self, size_t piece, enum tik_scope scope);
+    struct tik_program *(*program)(const void *self, size_t group);
+    struct tik_program *(*units)(const void *self, size_t group, size_t slot);
+    struct tik_program *norm;
+    bool copied; /* arrays begin at element 0 */
+    const void *self;
 };
 
-/* Only the norm, for its known-answer run. */
-enum tik_status tik_run_norm(struct tik_backend *backend, const struct tik_run *run);
+/* The optimizer's own. */
+void tik_view_own(const struct tik_optimizer *optimizer, struct tik_view *view);
 
-/* Enqueues all of it, or, on an error, lets none of it happen. */
-enum tik_status tik_run_enqueue(struct tik_backend *backend, const struct tik_run *run);
+/* The most launches that a step may have. */
+size_t tik_run_most(const struct tik_optimizer *optimizer);
+
+/* The launches of a step, in order; of one that only accumulates gradients. Returns how many. */
+size_t tik_run_list(const struct tik_optimizer *optimizer, const struct tik_view *view,
+                    bool accumulates, struct tik_launch *list);
+
+/* Enqueues all of them, or, on an error, lets none of it happen. */
+enum tik_status tik_run_enqueue(struct tik_backend *backend, const struct tik_launch *list,
+                                size_t count);
 
 #endif

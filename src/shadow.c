@@ -6,28 +6,52 @@
 #include "error.h"
 #include "verify.h"
 
-enum { ARRAYS = 2 + TIK_MAX_STATES }; /* param, grad, states */
-
 struct shadow_piece {
-    float *array[ARRAYS];
-    struct tik_buffer *buffer[ARRAYS]; /* the arrays, as the scalar path's memory */
-    struct tik_buffer *blocks;
+    float *values[TIK_MAX_PARTS];
+    struct tik_arrays arrays; /* the values, as the scalar path's memory */
+    struct tik_spans spans[TIK_SCOPES];
 };
 
 struct tik_shadow {
     struct tik_optimizer *optimizer;
     struct tik_backend *scalar;
-    size_t piece_count;
+    bool accumulates; /* the step does nothing else */
+    size_t piece_count, group_count;
     struct shadow_piece *pieces;
-    struct tik_apply *applies;
     struct tik_program **programs; /* one a group */
+    struct tik_program **units;    /* TIK_PENALTY_SLOTS a group */
     struct tik_program *norm_program;
-    struct tik_buffer *tensors, *sums, *totals, *factor, *partials;
+    struct tik_workspace work;
+    struct tik_launch *launches;
 };
 
-static size_t array_count(const struct tik_piece *piece)
+static size_t part_count(const struct tik_piece *piece)
 {
-    return 2 + piece->state_count;
+    return 2 + piece->layout.count;
+}
+
+static struct tik_buffer **array_of(struct shadow_piece *copy, const struct tik_piece *piece,
+                                    size_t part)
+{
+    if (part == 0)
+        return &copy->arrays.param;
+    return part == 1 ? &copy->arrays.grad : &copy->arrays.state[piece->layout.number[part - 2]];
+}
+
+static enum tik_status copy_spans(struct tik_shadow *shadow, size_t i)
+{
+    const struct tik_piece *piece = &shadow->optimizer->store.pieces[i];
+    struct shadow_piece *copy = &shadow->pieces[i];
+    enum tik_status status = TIK_OK;
+    for (enum tik_scope scope = 0; scope < TIK_SCOPES && status == TIK_OK; scope++) {
+        copy->spans[scope] = piece->spans[scope];
+        copy->spans[scope].table = NULL;
+        if (piece->table[scope] != NULL)
+            status = shadow->scalar->ops->memory_wrap(
+                shadow->scalar, piece->table[scope],
+                piece->spans[scope].count * sizeof **piece->table, &copy->spans[scope].table);
+    }
+    return status;
 }
 
 static enum tik_status copy_piece(struct tik_shadow *shadow, size_t i)
@@ -35,47 +59,78 @@ static enum tik_status copy_piece(struct tik_shadow *shadow, size_t i)
     struct tik_optimizer *optimizer = shadow->optimizer;
     const struct tik_piece *piece = &optimizer->store.pieces[i];
     struct shadow_piece *copy = &shadow->pieces[i];
-    const struct tik_backend_ops *ops = shadow->scalar->ops;
     const size_t bytes = piece->elements * sizeof(float);
 
-    enum tik_status status = ops->memory_wrap(
-        shadow->scalar, piece->table, piece->block_count * sizeof *piece->table, &copy->blocks);
-    for (size_t k = 0; k < array_count(piece) && status == TIK_OK; k++) {
-        copy->array[k] = malloc(bytes > 0 ? bytes : 1);
-        if (copy->array[k] == NULL)
+    enum tik_status status = copy_spans(shadow, i);
+    for (size_t k = 0; k < part_count(piece) && status == TIK_OK; k++) {
+        copy->values[k] = malloc(bytes > 0 ? bytes : 1);
+        if (copy->values[k] == NULL)
             return tik_error_memory("the scalar path's copy of a group", bytes);
-        status = tik_piece_read(&optimizer->store, piece, k, 0, piece->elements, copy->array[k]);
+        status = tik_piece_read(&optimizer->store, piece, k, 0, piece->elements, copy->values[k]);
         if (status == TIK_OK)
-            status = ops->memory_wrap(shadow->scalar, copy->array[k], bytes, &copy->buffer[k]);
+            status = shadow->scalar->ops->memory_wrap(shadow->scalar, copy->values[k], bytes,
+                                                      array_of(copy, piece, k));
     }
     return status;
 }
 
-static enum tik_status create_tables(struct tik_shadow *shadow)
+/* A buffer of the device's, copied to one of the scalar path's. */
+static enum tik_status copy_buffer(struct tik_shadow *shadow, struct tik_buffer *from, size_t bytes,
+                                   struct tik_buffer **to)
 {
-    const struct tik_store *store = &shadow->optimizer->store;
-    struct tik_backend *scalar = shadow->scalar;
-    const struct tik_backend_ops *ops = scalar->ops;
-    enum tik_status status = ops->memory_create(scalar, 2 * sizeof(float), &shadow->factor);
-    if (store->clip) {
-        if (status == TIK_OK)
-            status = ops->memory_wrap(scalar, store->tensor_table,
-                                      store->tensor_count * sizeof *store->tensor_table,
-                                      &shadow->tensors);
-        if (status == TIK_OK)
-            status = ops->memory_create(scalar, store->slots * sizeof(float), &shadow->sums);
-        if (status == TIK_OK)
-            status =
-                ops->memory_create(scalar, store->tensor_count * sizeof(float), &shadow->totals);
-        if (status == TIK_OK)
-            status = ops->program_create(scalar, NULL, &shadow->norm_program);
-    }
-    if (status == TIK_OK && store->report)
-        status = ops->memory_create(scalar, store->slots * sizeof(struct tik_partial),
-                                    &shadow->partials);
-    for (size_t g = 0; g < shadow->optimizer->group_count && status == TIK_OK; g++)
+    void *values = malloc(bytes);
+    if (values == NULL)
+        return tik_error_memory("a table to copy", bytes);
+    struct tik_optimizer *optimizer = shadow->optimizer;
+    enum tik_status status =
+        optimizer->backend->ops->memory_read(optimizer->backend, from, 0, bytes, values);
+    if (status == TIK_OK)
+        status = tik_upload(shadow->scalar, values, bytes, to);
+    free(values);
+    return status;
+}
+
+/* What the device knows of steps that were skipped, and the scalars that this one may take. */
+static enum tik_status copy_guard(struct tik_shadow *shadow)
+{
+    struct tik_optimizer *optimizer = shadow->optimizer;
+    const struct tik_guard *guard = &optimizer->guard;
+    const size_t groups = guard->groups;
+    enum tik_status status = TIK_OK;
+    if (guard->control != NULL)
         status =
-            ops->program_create(scalar, &shadow->optimizer->groups[g].plan, &shadow->programs[g]);
+            copy_buffer(shadow, guard->control, sizeof(struct tik_control), &shadow->work.control);
+    if (status == TIK_OK && guard->progress != NULL)
+        status = copy_buffer(shadow, guard->progress, groups * sizeof(struct tik_progress),
+                             &shadow->work.progress);
+    if (status == TIK_OK && guard->rows != NULL)
+        status = tik_upload(shadow->scalar, guard->posted[guard->unread],
+                            groups * TIK_ROWS * sizeof(struct tik_row), &shadow->work.rows);
+    return status;
+}
+
+static enum tik_status make_program(struct tik_shadow *shadow, const struct tik_plan *plan,
+                                    struct tik_program **program)
+{
+    return shadow->scalar->ops->program_create(shadow->scalar, plan, program);
+}
+
+static enum tik_status create_programs(struct tik_shadow *shadow)
+{
+    const struct tik_optimizer *optimizer = shadow->optimizer;
+    struct tik_plan plan;
+    tik_plan_norm(&optimizer->gather, &plan);
+    enum tik_status status = make_program(shadow, &plan, &shadow->norm_program);
+    for (size_t g = 0; g < optimizer->group_count && status == TIK_OK; g++) {
+        const struct tik_group *group = &optimizer->groups[g];
+        status = make_program(shadow, &group->plan, &shadow->programs[g]);
+        for (size_t i = 0; i < TIK_PENALTY_SLOTS && status == TIK_OK; i++) {
+            if (group->plan.penalty[i].group == NULL)
+                continue;
+            tik_plan_group(&optimizer->gather, group->plan.penalty[i].group, &plan);
+            status = make_program(shadow, &plan, &shadow->units[g * TIK_PENALTY_SLOTS + i]);
+        }
+    }
     return status;
 }
 
@@ -87,16 +142,24 @@ enum tik_status tik_shadow_create(struct tik_optimizer *optimizer, struct tik_sh
         return tik_error_memory("the scalar path's copy", sizeof *made);
     made->optimizer = optimizer;
     made->scalar = optimizer->scalar;
+    made->accumulates = tik_optimizer_accumulates(optimizer);
     made->piece_count = pieces;
+    made->group_count = groups;
     made->pieces = calloc(pieces + 1, sizeof *made->pieces);
-    made->applies = calloc(pieces + 1, sizeof *made->applies);
+    made->launches = calloc(tik_run_most(optimizer), sizeof *made->launches);
     made->programs = calloc(groups + 1, sizeof(struct tik_program *));
+    made->units = calloc(groups * TIK_PENALTY_SLOTS + 1, sizeof(struct tik_program *));
 
     enum tik_status status = TIK_OK;
-    if (made->pieces == NULL || made->applies == NULL || made->programs == NULL)
-        status = tik_error_memory("the scalar path's copy", pieces * sizeof *made->applies);
+    if (made->pieces == NULL || made->launches == NULL || made->programs == NULL ||
+        made->units == NULL)
+        status = tik_error_memory("the scalar path's copy", pieces * sizeof *made->launches);
     if (status == TIK_OK)
-        status = create_tables(made);
+        status = create_programs(made);
+    if (status == TIK_OK)
+        status = tik_workspace_create(&optimizer->store, made->scalar, &made->work);
+    if (status == TIK_OK)
+        status = copy_guard(made);
     for (size_t i = 0; i < pieces && status == TIK_OK; i++)
         status = copy_piece(made, i);
     if (status != TIK_OK) {
@@ -107,58 +170,78 @@ enum tik_status tik_shadow_create(struct tik_optimizer *optimizer, struct tik_sh
     return TIK_OK;
 }
 
+static void destroy_piece(struct tik_backend *scalar, struct shadow_piece *piece)
+{
+    const struct tik_backend_ops *ops = scalar->ops;
+    ops->memory_destroy(scalar, piece->arrays.param);
+    ops->memory_destroy(scalar, piece->arrays.grad);
+    for (size_t k = 0; k < TIK_ARRAYS; k++)
+        ops->memory_destroy(scalar, piece->arrays.state[k]);
+    for (size_t scope = 0; scope < TIK_SCOPES; scope++)
+        ops->memory_destroy(scalar, piece->spans[scope].table);
+    for (size_t k = 0; k < TIK_MAX_PARTS; k++)
+        free(piece->values[k]);
+}
+
 void tik_shadow_destroy(struct tik_shadow *shadow)
 {
     if (shadow == NULL)
         return;
     struct tik_backend *scalar = shadow->scalar;
-    for (size_t i = 0; shadow->pieces != NULL && i < shadow->piece_count; i++) {
-        for (size_t k = 0; k < ARRAYS; k++) {
-            scalar->ops->memory_destroy(scalar, shadow->pieces[i].buffer[k]);
-            free(shadow->pieces[i].array[k]);
-        }
-        scalar->ops->memory_destroy(scalar, shadow->pieces[i].blocks);
-    }
-    for (size_t g = 0; shadow->programs != NULL && g < shadow->optimizer->group_count; g++)
-        scalar->ops->program_destroy(scalar, shadow->programs[g]);
-    scalar->ops->program_destroy(scalar, shadow->norm_program);
-    struct tik_buffer *tables[] = {shadow->tensors, shadow->sums, shadow->totals, shadow->factor,
-                                   shadow->partials};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        scalar->ops->memory_destroy(scalar, tables[i]);
+    const struct tik_backend_ops *ops = scalar->ops;
+    for (size_t i = 0; shadow->pieces != NULL && i < shadow->piece_count; i++)
+        destroy_piece(scalar, &shadow->pieces[i]);
+    for (size_t g = 0; shadow->programs != NULL && g < shadow->group_count; g++)
+        ops->program_destroy(scalar, shadow->programs[g]);
+    for (size_t i = 0; shadow->units != NULL && i < shadow->group_count * TIK_PENALTY_SLOTS; i++)
+        ops->program_destroy(scalar, shadow->units[i]);
+    ops->program_destroy(scalar, shadow->norm_program);
+    tik_workspace_destroy(scalar, &shadow->work);
+    ops->memory_destroy(scalar, shadow->work.control);
+    ops->memory_destroy(scalar, shadow->work.progress);
+    ops->memory_destroy(scalar, shadow->work.rows);
     free(shadow->pieces);
-    free(shadow->applies);
+    free(shadow->launches);
     free(shadow->programs);
+    free(shadow->units);
     free(shadow);
+}
+
+/* ---- the step, on the copy ---- */
+
+static const struct tik_arrays *arrays(const void *self, size_t piece)
+{
+    return &((const struct tik_shadow *)self)->pieces[piece].arrays;
+}
+
+static const struct tik_spans *spans(const void *self, size_t piece, enum tik_scope scope)
+{
+    return &((const struct tik_shadow *)self)->pieces[piece].spans[scope];
+}
+
+static struct tik_program *program(const void *self, size_t group)
+{
+    return ((const struct tik_shadow *)self)->programs[group];
+}
+
+static struct tik_program *units(const void *self, size_t group, size_t slot)
+{
+    return ((const struct tik_shadow *)self)->units[group * TIK_PENALTY_SLOTS + slot];
 }
 
 enum tik_status tik_shadow_step(struct tik_shadow *shadow)
 {
-    const struct tik_optimizer *optimizer = shadow->optimizer;
-    struct tik_run run;
-    tik_optimizer_run(optimizer, shadow->applies, &run);
-
-    run.norm_program = shadow->norm_program;
-    run.norm.program = shadow->norm_program;
-    run.norm.tensors = shadow->tensors;
-    run.norm.sums = shadow->sums;
-    run.norm.totals = shadow->totals;
-    run.norm.factor = shadow->factor;
-    for (size_t i = 0; i < shadow->piece_count; i++) {
-        const struct tik_piece *piece = &optimizer->store.pieces[i];
-        const struct shadow_piece *copy = &shadow->pieces[i];
-        struct tik_apply *apply = &shadow->applies[i];
-        apply->program = shadow->programs[piece->group];
-        apply->blocks = copy->blocks;
-        apply->param = copy->buffer[0];
-        apply->grad = copy->buffer[1];
-        for (size_t k = 0; k < piece->state_count; k++)
-            apply->state[k] = copy->buffer[2 + k];
-        apply->at = (struct tik_offsets){0};
-        apply->factor = run.clip ? shadow->factor : NULL;
-        apply->partials = shadow->partials;
-    }
-    return tik_run_enqueue(shadow->scalar, &run);
+    const struct tik_view view = {.work = &shadow->work,
+                                  .arrays = arrays,
+                                  .spans = spans,
+                                  .program = program,
+                                  .units = units,
+                                  .norm = shadow->norm_program,
+                                  .copied = true,
+                                  .self = shadow};
+    const size_t count =
+        tik_run_list(shadow->optimizer, &view, shadow->accumulates, shadow->launches);
+    return tik_run_enqueue(shadow->scalar, shadow->launches, count);
 }
 
 static bool bounded(const struct tik_optimizer *optimizer)
@@ -180,13 +263,13 @@ enum tik_status tik_shadow_compare(struct tik_shadow *shadow, uint64_t *words, u
         float *there = malloc(entry->count * sizeof *there);
         if (there == NULL)
             return tik_error_memory("a tensor to compare", entry->count * sizeof *there);
-        for (size_t k = 0; k < array_count(piece) && status == TIK_OK; k++) {
-            if (k == 1) /* the gradient is only read */
+        for (size_t k = 0; k < part_count(piece) && status == TIK_OK; k++) {
+            if (k == 1 && !store->writes_grad)
                 continue;
             status = tik_piece_read(store, piece, k, entry->first, entry->count, there);
             if (status != TIK_OK)
                 break;
-            const float *here = shadow->pieces[entry->piece].array[k] + entry->first;
+            const float *here = shadow->pieces[entry->piece].values[k] + entry->first;
             *mismatches += tik_verify_compare(there, here, NULL, entry->count, loose);
             *words += entry->count;
         }
@@ -211,32 +294,40 @@ static enum tik_status store_table(struct tik_shadow *shadow, struct tik_buffer 
     return status;
 }
 
-enum tik_status tik_shadow_store(struct tik_shadow *shadow)
+static enum tik_status store_pieces(struct tik_shadow *shadow)
 {
     const struct tik_store *store = &shadow->optimizer->store;
+    enum tik_status status = TIK_OK;
     for (size_t i = 0; i < shadow->piece_count; i++) {
         const struct tik_piece *piece = &store->pieces[i];
-        for (size_t k = 0; k < array_count(piece); k++) {
-            if (k == 1 || piece->elements == 0)
-                continue;
-            const enum tik_status status =
-                tik_piece_write(store, piece, k, 0, piece->elements, shadow->pieces[i].array[k]);
-            if (status != TIK_OK)
-                return tik_error_prefix(TIK_ERROR_TORN, "the scalar path's result could not be "
-                                                        "stored: ");
-        }
+        for (size_t k = 0; k < part_count(piece) && status == TIK_OK; k++)
+            if ((k != 1 || store->writes_grad) && piece->elements > 0)
+                status = tik_piece_write(store, piece, k, 0, piece->elements,
+                                         shadow->pieces[i].values[k]);
     }
-    return TIK_OK;
+    return status;
+}
+
+enum tik_status tik_shadow_store(struct tik_shadow *shadow)
+{
+    const struct tik_guard *guard = &shadow->optimizer->guard;
+    enum tik_status status = store_pieces(shadow);
+    if (status == TIK_OK && guard->control != NULL)
+        status =
+            store_table(shadow, shadow->work.control, guard->control, sizeof(struct tik_control));
+    if (status == TIK_OK && guard->progress != NULL)
+        status = store_table(shadow, shadow->work.progress, guard->progress,
+                             guard->groups * sizeof(struct tik_progress));
+    if (status == TIK_OK)
+        return TIK_OK;
+    return tik_error_prefix(TIK_ERROR_TORN, "the scalar path's result could not be stored: ");
 }
 
 enum tik_status tik_shadow_store_report(struct tik_shadow *shadow)
 {
     const struct tik_store *store = &shadow->optimizer->store;
-    enum tik_status status = TIK_OK;
-    if (store->clip)
-        status = store_table(shadow, shadow->factor, store->factor, 2 * sizeof(float));
-    if (status == TIK_OK && store->report && store->slots > 0)
-        status = store_table(shadow, shadow->partials, store->partials,
-                             store->slots * sizeof(struct tik_partial));
-    return status;
+    if (!store->needs.report || store->slots == 0)
+        return TIK_OK;
+    return store_table(shadow, shadow->work.partials, store->work.partials,
+                       store->slots * sizeof(struct tik_partial));
 }

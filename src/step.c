@@ -9,32 +9,60 @@
 
 #include "error.h"
 #include "program.h"
-#include "scalar/numeric.h"
-#include "scalar/reduce.h"
 #include "shadow.h"
 
-/* The program of the group's present plan. */
-static enum tik_status prepare_group(struct tik_optimizer *optimizer, struct tik_group *group)
+static void replace_program(struct tik_optimizer *optimizer, struct tik_program **program,
+                            struct tik_program *made)
 {
-    if (group->program != NULL && tik_plan_equal(&group->plan, &group->compiled))
+    optimizer->backend->ops->program_destroy(optimizer->backend, *program);
+    *program = made;
+}
+
+/* The program of a plan; that which is there, where it was compiled from the same. */
+static enum tik_status prepare(struct tik_optimizer *optimizer, const struct tik_plan *plan,
+                               struct tik_program **program, struct tik_plan *compiled)
+{
+    if (*program != NULL && tik_plan_equal(plan, compiled))
         return TIK_OK;
-    struct tik_program *program;
+    struct tik_program *made;
     const enum tik_status status =
-        tik_program_prepare(optimizer->context, optimizer->backend, &group->plan, &program, NULL);
+        tik_program_prepare(optimizer->context, optimizer->backend, plan, &made, NULL);
     if (status != TIK_OK)
         return status;
-    optimizer->backend->ops->program_destroy(optimizer->backend, group->program);
-    group->program = program;
-    group->compiled = group->plan;
+    replace_program(optimizer, program, made);
+    *compiled = *plan;
     return TIK_OK;
+}
+
+static enum tik_status prepare_group(struct tik_optimizer *optimizer, struct tik_group *group)
+{
+    enum tik_status status = prepare(optimizer, &group->plan, &group->program, &group->compiled);
+    for (size_t i = 0; i < TIK_PENALTY_SLOTS && status == TIK_OK; i++) {
+        if (group->plan.penalty[i].group == NULL)
+            continue;
+        struct tik_plan plan;
+        tik_plan_group(&optimizer->gather, group->plan.penalty[i].group, &plan);
+        status = prepare(optimizer, &plan, &group->units[i], &group->units_compiled[i]);
+    }
+    return status;
+}
+
+static bool needs_norm(const struct tik_optimizer *optimizer)
+{
+    return tik_gather_looks(&optimizer->gather) || optimizer->gather.mean;
 }
 
 static bool is_prepared(const struct tik_optimizer *optimizer)
 {
-    bool prepared = !optimizer->store.clip || optimizer->norm_program != NULL;
-    for (size_t g = 0; g < optimizer->group_count; g++)
-        prepared &= optimizer->groups[g].program != NULL &&
-                    tik_plan_equal(&optimizer->groups[g].plan, &optimizer->groups[g].compiled);
+    bool prepared = !needs_norm(optimizer) || optimizer->norm_program != NULL;
+    for (size_t g = 0; g < optimizer->group_count; g++) {
+        const struct tik_group *group = &optimizer->groups[g];
+        prepared &= group->program != NULL && tik_plan_equal(&group->plan, &group->compiled);
+        for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
+            prepared &= group->plan.penalty[i].group == NULL ||
+                        (group->units[i] != NULL &&
+                         group->units_compiled[i].group == group->plan.penalty[i].group);
+    }
     return prepared;
 }
 
@@ -53,10 +81,53 @@ static enum tik_status prepare_programs(struct tik_optimizer *optimizer)
         return status;
     for (size_t g = 0; g < optimizer->group_count && status == TIK_OK; g++)
         status = prepare_group(optimizer, &optimizer->groups[g]);
-    if (status == TIK_OK && optimizer->store.clip && optimizer->norm_program == NULL)
-        status = tik_program_prepare(optimizer->context, optimizer->backend, NULL,
+    if (status == TIK_OK && needs_norm(optimizer) && optimizer->norm_program == NULL) {
+        struct tik_plan plan;
+        tik_plan_norm(&optimizer->gather, &plan);
+        status = tik_program_prepare(optimizer->context, optimizer->backend, &plan,
                                      &optimizer->norm_program, NULL);
+    }
     return status;
+}
+
+void tik_optimizer_needs(const struct tik_optimizer *optimizer, struct tik_needs *needs)
+{
+    const struct tik_gather *gather = &optimizer->gather;
+    *needs = (struct tik_needs){
+        .scopes[TIK_SCOPE_TENSOR] = true,
+        .norms = tik_gather_looks(gather),
+        .clips = gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE,
+        .report = optimizer->options.report,
+        .norm_scope = tik_gather_scope(gather),
+        .planes = gather->guard                       ? 3
+                  : gather->clip == TIK_CLIP_ADAPTIVE ? 2
+                                                      : gather->clip != TIK_CLIP_NONE,
+    };
+    needs->scopes[needs->norm_scope] = true;
+    for (size_t g = 0; g < optimizer->group_count; g++) {
+        const struct tik_plan *plan = &optimizer->groups[g].plan;
+        size_t planes = 0;
+        for (size_t i = 0; i < plan->penalty_count; i++) {
+            if (plan->penalty[i].group == NULL)
+                continue;
+            needs->scopes[plan->penalty[i].scope] = true;
+            needs->factors = true;
+            planes = 1;
+        }
+        if (plan->variant->measure != NULL) {
+            needs->ratios = true;
+            planes = 2;
+        }
+        needs->planes = needs->planes > planes ? needs->planes : planes;
+    }
+}
+
+enum tik_status tik_optimizer_commit(struct tik_optimizer *optimizer)
+{
+    struct tik_needs needs;
+    tik_optimizer_needs(optimizer, &needs);
+    const enum tik_status status = tik_store_commit(&optimizer->store, &needs);
+    return status == TIK_OK ? tik_guard_commit(optimizer) : status;
 }
 
 enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer)
@@ -64,7 +135,7 @@ enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer)
     enum tik_status status = tik_optimizer_check(optimizer);
     if (status != TIK_OK)
         return status;
-    status = tik_store_commit(&optimizer->store);
+    status = tik_optimizer_commit(optimizer);
     if (status == TIK_OK)
         status = prepare_programs(optimizer);
     return tik_optimizer_settle(optimizer, status);
@@ -73,7 +144,7 @@ enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer)
 /* 1 - decay rounds to 1 below this: nothing is left of the decay but what the step adds to it. */
 static void warn_of_small_decay(const struct tik_optimizer *optimizer, struct tik_group *group)
 {
-    const float decay = group->values.step.decay;
+    const float decay = group->values.row.step.decay;
     if (decay > 0 && decay < 0x1p-25f && !group->warned) {
         tik_context_log(optimizer->context, TIK_LOG_WARNING,
                         "the decay of a step is %g of the parameter, below 2^-25: too small to "
@@ -83,81 +154,51 @@ static void warn_of_small_decay(const struct tik_optimizer *optimizer, struct ti
     }
 }
 
-/* The numbers of the coming step, whatever rounding mode the caller has set. */
-static void compute_values(struct tik_optimizer *optimizer)
+/* Room for the launches of a step. */
+static enum tik_status reserve_launches(struct tik_optimizer *optimizer)
 {
-    fenv_t saved;
-    tik_numeric_enter(&saved);
-    optimizer->max_norm = (float)optimizer->options.max_norm;
-    for (size_t g = 0; g < optimizer->group_count; g++) {
-        struct tik_group *group = &optimizer->groups[g];
-        const uint64_t step = group->steps + 1;
-        memcpy(group->coming, group->carried, sizeof group->coming);
-        tik_plan_values(&group->plan, &group->policy, tik_schedule_at(&group->schedule, step), step,
-                        group->coming, &group->values);
-    }
-    tik_numeric_leave(&saved);
-    for (size_t g = 0; g < optimizer->group_count; g++)
-        warn_of_small_decay(optimizer, &optimizer->groups[g]);
+    const size_t most = tik_run_most(optimizer);
+    if (most <= optimizer->launch_capacity)
+        return TIK_OK;
+    struct tik_launch *grown = realloc(optimizer->launches, most * sizeof *grown);
+    if (grown == NULL)
+        return tik_error_memory("the launches of a step", most * sizeof *grown);
+    optimizer->launches = grown;
+    optimizer->launch_capacity = most;
+    return TIK_OK;
 }
 
-void tik_optimizer_run(const struct tik_optimizer *optimizer, struct tik_apply *pieces,
-                       struct tik_run *run)
+bool tik_optimizer_accumulates(const struct tik_optimizer *optimizer)
 {
-    const struct tik_store *store = &optimizer->store;
-    *run = (struct tik_run){.clip = store->clip,
-                            .norm_program = optimizer->norm_program,
-                            .piece_count = store->piece_count,
-                            .pieces = pieces};
-    run->norm = (struct tik_norm_finish){.program = optimizer->norm_program,
-                                         .tensors = store->tensor_blocks,
-                                         .tensor_count = (uint32_t)store->tensor_count,
-                                         .max_norm = optimizer->max_norm,
-                                         .sums = store->sums,
-                                         .totals = store->totals,
-                                         .factor = store->factor};
-    for (size_t i = 0; i < store->piece_count; i++) {
-        const struct tik_piece *piece = &store->pieces[i];
-        const struct tik_group *group = &optimizer->groups[piece->group];
-        pieces[i] = (struct tik_apply){.program = group->program,
-                                       .block_count = piece->block_count,
-                                       .blocks = piece->blocks,
-                                       .count = piece->elements,
-                                       .param = piece->memory.param,
-                                       .grad = piece->memory.grad,
-                                       .at = piece->at,
-                                       .factor = store->clip ? store->factor : NULL,
-                                       .values = &group->values,
-                                       .partials = store->partials};
-        for (size_t k = 0; k < piece->state_count; k++)
-            pieces[i].state[k] = piece->memory.state[k];
-    }
+    return optimizer->gather.mean && optimizer->gathered + 1 < optimizer->options.accumulate;
 }
 
 static enum tik_status enqueue(struct tik_optimizer *optimizer)
 {
-    const size_t bytes = (optimizer->store.piece_count + 1) * sizeof(struct tik_apply);
-    struct tik_apply *pieces = malloc(bytes);
-    if (pieces == NULL)
-        return tik_error_memory("the commands of a step", bytes);
-    struct tik_run run;
-    tik_optimizer_run(optimizer, pieces, &run);
-    const enum tik_status status = tik_run_enqueue(optimizer->backend, &run);
-    free(pieces);
-    return status;
+    struct tik_backend *backend = optimizer->backend;
+    struct tik_view view;
+    tik_view_own(optimizer, &view);
+    const bool adds = tik_optimizer_accumulates(optimizer),
+               posts = optimizer->gather.guard && !adds;
+    const size_t count = tik_run_list(optimizer, &view, adds, optimizer->launches);
+    enum tik_status status = backend->ops->step_begin(backend, count + posts);
+    if (status != TIK_OK)
+        return status;
+    if (posts)
+        status = tik_guard_post(optimizer);
+    for (size_t i = 0; i < count && status == TIK_OK; i++)
+        status = backend->ops->launch(backend, &optimizer->launches[i]);
+    return backend->ops->step_end(backend, status);
 }
 
 static void count_step(struct tik_optimizer *optimizer)
 {
-    for (size_t g = 0; g < optimizer->group_count; g++) {
-        struct tik_group *group = &optimizer->groups[g];
-        if (group->active > 0) {
-            group->steps++;
-            memcpy(group->carried, group->coming, sizeof group->carried);
-        }
-        group->lr = group->values.lr;
-        group->stepped = true;
+    if (tik_optimizer_accumulates(optimizer)) {
+        optimizer->gathered++;
+        return;
     }
+    optimizer->gathered = 0;
+    tik_guard_count(optimizer);
     optimizer->store.reported = true;
     optimizer->stats.steps++;
 }
@@ -270,12 +311,28 @@ static enum tik_status step_unwatched(struct tik_optimizer *optimizer)
     return TIK_OK;
 }
 
+/* Where looking costs nothing, or can be put off no more. */
+static enum tik_status look(struct tik_optimizer *optimizer)
+{
+    const bool free_of_cost = optimizer->backend->ops == optimizer->scalar->ops;
+    if (!free_of_cost && optimizer->guard.unread < TIK_UNREAD)
+        return TIK_OK;
+    const enum tik_status status = tik_guard_learn(optimizer);
+    return status == TIK_OK ? tik_guard_tell(optimizer) : status;
+}
+
 static enum tik_status step(struct tik_optimizer *optimizer)
 {
-    enum tik_status status = tik_store_commit(&optimizer->store);
+    enum tik_status status = tik_optimizer_commit(optimizer);
+    if (status == TIK_OK)
+        status = reserve_launches(optimizer);
+    if (status == TIK_OK && !tik_optimizer_accumulates(optimizer))
+        status = look(optimizer);
     if (status != TIK_OK)
         return status;
-    compute_values(optimizer);
+    tik_guard_compute(optimizer);
+    for (size_t g = 0; g < optimizer->group_count; g++)
+        warn_of_small_decay(optimizer, &optimizer->groups[g]);
     status = prepare_programs(optimizer);
     if (status != TIK_OK)
         return fall_back(optimizer, status);
@@ -302,103 +359,13 @@ enum tik_status tik_optimizer_step(struct tik_optimizer *optimizer)
 
 enum tik_status tik_optimizer_sync(struct tik_optimizer *optimizer)
 {
-    const enum tik_status status = tik_optimizer_check(optimizer);
-    if (status != TIK_OK)
-        return status;
-    return tik_optimizer_settle(optimizer, optimizer->backend->ops->finish(optimizer->backend));
-}
-
-/* ---- report ---- */
-
-/* Sums one field of the group's partial sums by the fixed tree: blocks first, then tensors. */
-static float sum_blocks(const struct tik_store *store, size_t group,
-                        const struct tik_partial *partials, bool penalty, float *blocks,
-                        float *totals)
-{
-    size_t count = 0;
-    for (size_t t = 0; t < store->tensor_count; t++) {
-        const struct tik_entry *entry = &store->tensors[t];
-        if (entry->group != group || !entry->active)
-            continue;
-        for (uint32_t b = 0; b < entry->slots.count; b++) {
-            const struct tik_partial *partial = &partials[entry->slots.first + b];
-            blocks[b] = penalty ? partial->penalty : partial->squares;
-        }
-        totals[count++] = tik_row_sum(blocks, entry->slots.count);
-    }
-    return tik_row_sum(totals, count);
-}
-
-static void count_elements(const struct tik_store *store, size_t group,
-                           const struct tik_partial *partials, struct tik_report *report)
-{
-    for (size_t t = 0; t < store->tensor_count; t++) {
-        const struct tik_entry *entry = &store->tensors[t];
-        if (entry->group != group || !entry->active)
-            continue;
-        report->count += entry->count;
-        for (uint32_t b = 0; b < entry->slots.count; b++)
-            report->zeros += partials[entry->slots.first + b].zeros;
-    }
-}
-
-static enum tik_status read_partials(struct tik_optimizer *optimizer, size_t group,
-                                     struct tik_report *report)
-{
-    const struct tik_store *store = &optimizer->store;
-    const struct tik_backend_ops *ops = optimizer->backend->ops;
-    const size_t slots = (size_t)store->slots + 1;
-    struct tik_partial *partials = malloc(slots * sizeof *partials);
-    float *sums = malloc((slots + store->tensor_count) * sizeof *sums);
-    enum tik_status status = TIK_OK;
-    if (partials == NULL || sums == NULL)
-        status = tik_error_memory("the report", slots * sizeof *partials);
-    if (status == TIK_OK && store->slots > 0)
-        status = ops->memory_read(optimizer->backend, store->partials, 0,
-                                  (size_t)store->slots * sizeof *partials, partials);
-    if (status == TIK_OK) {
-        fenv_t saved;
-        tik_numeric_enter(&saved);
-        report->penalty = sum_blocks(store, group, partials, true, sums, sums + slots);
-        report->half_squared_norm =
-            0.5f * sum_blocks(store, group, partials, false, sums, sums + slots);
-        count_elements(store, group, partials, report);
-        tik_numeric_leave(&saved);
-    }
-    free(partials);
-    free(sums);
-    return status;
-}
-
-enum tik_status tik_optimizer_report(struct tik_optimizer *optimizer, size_t group,
-                                     struct tik_report *report)
-{
     enum tik_status status = tik_optimizer_check(optimizer);
     if (status != TIK_OK)
         return status;
-    if (group >= optimizer->group_count || report == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "group is %zu of %zu, report is %s", group,
-                             optimizer->group_count, report == NULL ? "NULL" : "there");
-    if (!optimizer->options.report)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "the optimizer was made without the option "
-                                                 "report");
-    const struct tik_store *store = &optimizer->store;
-    if (!optimizer->groups[group].stepped || !store->fresh || !store->reported)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "there is no report yet: take a step first, with "
-                                                 "the tensors as they "
-                                                 "are now");
-
-    *report = (struct tik_report){.clip = 1, .lr = optimizer->groups[group].lr};
-    status = read_partials(optimizer, group, report);
-    if (status == TIK_OK && optimizer->store.clip) {
-        float factor[2];
-        status = optimizer->backend->ops->memory_read(optimizer->backend, optimizer->store.factor,
-                                                      0, sizeof factor, factor);
-        fenv_t saved;
-        tik_numeric_enter(&saved); /* a caller who flushes subnormals gets his clip whole */
-        report->clip = factor[0];
-        report->norm = factor[1];
-        tik_numeric_leave(&saved);
-    }
+    status = optimizer->backend->ops->finish(optimizer->backend);
+    if (status == TIK_OK)
+        status = tik_guard_learn(optimizer);
+    if (status == TIK_OK)
+        status = tik_guard_tell(optimizer);
     return tik_optimizer_settle(optimizer, status);
 }

@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "error.h"
-#include "hash.h"
 
-void tik_store_init(struct tik_store *store, struct tik_backend *backend, bool clip, bool report)
+void tik_store_init(struct tik_store *store, struct tik_backend *backend, bool writes_grad)
 {
-    *store = (struct tik_store){.backend = backend, .clip = clip, .report = report};
+    *store = (struct tik_store){.backend = backend, .writes_grad = writes_grad};
 }
 
 static void release(struct tik_store *store, struct tik_buffer **memory)
@@ -21,27 +20,24 @@ static void release_arrays(struct tik_store *store, struct tik_piece *piece)
 {
     release(store, &piece->memory.param);
     release(store, &piece->memory.grad);
-    for (size_t k = 0; k < TIK_MAX_STATES; k++)
+    for (size_t k = 0; k < TIK_ARRAYS; k++)
         release(store, &piece->memory.state[k]);
     piece->committed = false;
 }
 
 static void drop_staged(struct tik_piece *piece)
 {
-    for (size_t k = 0; k < 2 + TIK_MAX_STATES; k++) {
+    for (size_t k = 0; k < TIK_MAX_PARTS; k++) {
         free(piece->staged[k]);
         piece->staged[k] = NULL;
     }
     piece->staged_capacity = 0;
 }
 
-static void release_tables(struct tik_store *store)
+static void free_entry(struct tik_entry *entry)
 {
-    release(store, &store->tensor_blocks);
-    release(store, &store->sums);
-    release(store, &store->totals);
-    release(store, &store->factor);
-    release(store, &store->partials);
+    free(entry->name);
+    free(entry->shape);
 }
 
 void tik_store_finish(struct tik_store *store)
@@ -49,17 +45,24 @@ void tik_store_finish(struct tik_store *store)
     for (size_t i = 0; i < store->piece_count; i++) {
         struct tik_piece *piece = &store->pieces[i];
         release_arrays(store, piece);
-        release(store, &piece->blocks);
         drop_staged(piece);
-        free(piece->table);
+        for (size_t scope = 0; scope < TIK_SCOPES; scope++) {
+            release(store, &piece->spans[scope].table);
+            free(piece->table[scope]);
+        }
     }
-    release_tables(store);
+    tik_workspace_destroy(store->backend, &store->work);
     for (size_t i = 0; i < store->tensor_count; i++)
-        free(store->tensors[i].name);
+        free_entry(&store->tensors[i]);
     free(store->pieces);
     free(store->tensors);
-    free(store->names);
+    tik_names_free(&store->names);
     free(store->tensor_table);
+}
+
+size_t tik_store_find(const struct tik_store *store, const char *name)
+{
+    return tik_names_find(&store->names, store->tensors, store->tensor_count, name);
 }
 
 /* Makes room for one more; the array is as it was when there is none. */
@@ -77,61 +80,33 @@ static enum tik_status reserve(void **array, size_t count, size_t *capacity, siz
     return TIK_OK;
 }
 
-/* ---- names ---- */
-
-static size_t name_place(const struct tik_store *store, const char *name)
-{
-    const size_t mask = store->name_capacity - 1;
-    size_t place = (size_t)tik_hash(name, strlen(name), TIK_HASH_SEED) & mask;
-    while (store->names[place] != 0 &&
-           strcmp(store->tensors[store->names[place] - 1].name, name) != 0)
-        place = (place + 1) & mask;
-    return place;
-}
-
-size_t tik_store_find(const struct tik_store *store, const char *name)
-{
-    if (store->name_capacity == 0)
-        return store->tensor_count;
-    const size_t number = store->names[name_place(store, name)];
-    return number > 0 ? number - 1 : store->tensor_count;
-}
-
-/* Keeps the table at most half full. */
-static enum tik_status reserve_name(struct tik_store *store)
-{
-    if (2 * (store->tensor_count + 1) <= store->name_capacity)
-        return TIK_OK;
-    const size_t capacity = store->name_capacity == 0 ? 64 : 2 * store->name_capacity;
-    size_t *grown = calloc(capacity, sizeof *grown);
-    if (grown == NULL)
-        return tik_error_memory("the table of names", capacity * sizeof *grown);
-    free(store->names);
-    store->names = grown;
-    store->name_capacity = capacity;
-    for (size_t i = 0; i < store->tensor_count; i++)
-        store->names[name_place(store, store->tensors[i].name)] = i + 1;
-    return TIK_OK;
-}
-
 /* ---- staging: arrays of an arena that is not yet, or not any more, on the backend ---- */
 
-static enum tik_status stage_room(struct tik_piece *piece, size_t elements, const float *initial)
+/* Whether an array has to be staged, since it does not start at 0. */
+static bool is_staged(const struct tik_layout *layout, size_t array)
 {
-    for (size_t k = 0; k < piece->state_count; k++)
-        if (initial[k] != 0 && piece->staged[2 + k] == NULL && piece->staged_capacity > 0) {
+    if (array < 2)
+        return array == 0;
+    const struct tik_start *start = &layout->start[array - 2];
+    return start->param || start->value != 0;
+}
+
+static enum tik_status stage_room(struct tik_piece *piece, const struct tik_layout *layout,
+                                  size_t elements)
+{
+    for (size_t k = 0; k < 2 + layout->count; k++)
+        if (is_staged(layout, k) && piece->staged[k] == NULL && piece->staged_capacity > 0) {
             const size_t bytes = piece->staged_capacity * sizeof(float);
-            piece->staged[2 + k] = calloc(1, bytes);
-            if (piece->staged[2 + k] == NULL)
+            piece->staged[k] = calloc(1, bytes);
+            if (piece->staged[k] == NULL)
                 return tik_error_memory("the arena of a group", bytes);
         }
     if (elements <= piece->staged_capacity)
         return TIK_OK;
     size_t capacity = piece->staged_capacity == 0 ? 1024 : 2 * piece->staged_capacity;
     capacity = capacity < elements ? elements : capacity;
-    for (size_t k = 0; k < 2 + piece->state_count; k++) {
-        const bool wanted = k == 0 || (k > 1 && initial[k - 2] != 0);
-        if (piece->staged[k] == NULL && !wanted)
+    for (size_t k = 0; k < 2 + layout->count; k++) {
+        if (piece->staged[k] == NULL && !is_staged(layout, k))
             continue;
         float *grown = realloc(piece->staged[k], capacity * sizeof *grown);
         if (grown == NULL)
@@ -144,19 +119,26 @@ static enum tik_status stage_room(struct tik_piece *piece, size_t elements, cons
     return TIK_OK;
 }
 
+static struct tik_buffer **array_of(struct tik_piece *piece, size_t array)
+{
+    if (array == 0)
+        return &piece->memory.param;
+    return array == 1 ? &piece->memory.grad : &piece->memory.state[piece->layout.number[array - 2]];
+}
+
 struct tik_buffer *tik_piece_array(const struct tik_piece *piece, size_t array, uint64_t *begin)
 {
     *begin = array == 0 ? piece->at.param : array == 1 ? piece->at.grad : 0;
     if (array == 0)
         return piece->memory.param;
-    return array == 1 ? piece->memory.grad : piece->memory.state[array - 2];
+    return array == 1 ? piece->memory.grad : piece->memory.state[piece->layout.number[array - 2]];
 }
 
 /* Reads a committed arena back, since it has to grow. */
 static enum tik_status unstage(struct tik_store *store, struct tik_piece *piece)
 {
     const size_t bytes = piece->elements * sizeof(float);
-    for (size_t k = 0; k < 2 + piece->state_count; k++) {
+    for (size_t k = 0; k < 2 + piece->layout.count; k++) {
         piece->staged[k] = malloc(bytes > 0 ? bytes : 1);
         if (piece->staged[k] == NULL) {
             drop_staged(piece);
@@ -190,43 +172,49 @@ static size_t find_arena(const struct tik_store *store, size_t group)
     return i;
 }
 
-static enum tik_status new_piece(struct tik_store *store, size_t group, size_t state_count,
-                                 enum tik_memory kind)
+static enum tik_status new_piece(struct tik_store *store, size_t group,
+                                 const struct tik_layout *layout, enum tik_memory kind)
 {
     const enum tik_status status =
         reserve((void **)&store->pieces, store->piece_count, &store->piece_capacity,
                 sizeof *store->pieces, "the list of pieces");
     if (status == TIK_OK)
         store->pieces[store->piece_count++] =
-            (struct tik_piece){.group = group, .kind = kind, .state_count = state_count};
+            (struct tik_piece){.group = group, .kind = kind, .layout = *layout};
     return status;
 }
 
-static enum tik_status place_in_arena(struct tik_store *store, size_t group, size_t state_count,
-                                      const float *initial, const struct tik_tensor *tensor,
-                                      struct tik_entry *entry)
+static enum tik_status place_in_arena(struct tik_store *store, size_t group,
+                                      const struct tik_layout *layout,
+                                      const struct tik_tensor *tensor, struct tik_entry *entry)
 {
-    entry->piece = find_arena(store, group);
+    size_t number = find_arena(store, group);
     enum tik_status status = TIK_OK;
-    if (entry->piece == store->piece_count)
-        status = new_piece(store, group, state_count, TIK_MEMORY_LIBRARY);
+    if (number == store->piece_count)
+        status = new_piece(store, group, layout, TIK_MEMORY_LIBRARY);
     if (status != TIK_OK)
         return status;
 
-    struct tik_piece *piece = &store->pieces[entry->piece];
+    struct tik_piece *piece = &store->pieces[number];
     if (piece->committed)
         status = unstage(store, piece);
     const size_t end = piece->elements + round_up(entry->count);
     if (status == TIK_OK)
-        status = stage_room(piece, end, initial);
+        status = stage_room(piece, layout, end);
     if (status != TIK_OK)
         return status;
+    entry->piece = (uint32_t)number;
     entry->first = piece->elements;
     if (tensor->param != NULL && entry->count > 0)
         memcpy(piece->staged[0] + entry->first, tensor->param, entry->count * sizeof(float));
-    for (size_t k = 0; k < piece->state_count; k++)
-        for (size_t i = 0; initial[k] != 0 && i < entry->count; i++)
-            piece->staged[2 + k][entry->first + i] = initial[k];
+    for (size_t k = 2; k < 2 + layout->count; k++) {
+        if (!is_staged(layout, k))
+            continue;
+        float *values = piece->staged[k] + entry->first;
+        const float *param = piece->staged[0] + entry->first;
+        for (size_t i = 0; i < entry->count; i++)
+            values[i] = layout->start[k - 2].param ? param[i] : layout->start[k - 2].value;
+    }
     piece->elements = end;
     return TIK_OK;
 }
@@ -235,66 +223,76 @@ static enum tik_status create_states(struct tik_store *store, struct tik_piece *
 {
     const struct tik_backend_ops *ops = store->backend->ops;
     enum tik_status status = TIK_OK;
-    for (size_t k = 0; k < piece->state_count && status == TIK_OK; k++)
-        status = ops->memory_create(store->backend, piece->elements * sizeof(float),
-                                    &piece->memory.state[k]);
+    for (size_t k = 2; k < 2 + piece->layout.count && status == TIK_OK; k++)
+        status =
+            ops->memory_create(store->backend, piece->elements * sizeof(float), array_of(piece, k));
     return status;
 }
 
 /* States that do not start at 0, in a piece of its own. */
-static enum tik_status fill_states(struct tik_store *store, struct tik_piece *piece,
-                                   const float *initial)
+static enum tik_status fill_states(struct tik_store *store, struct tik_piece *piece)
 {
     float *values = malloc(piece->elements * sizeof *values + 1);
     if (values == NULL)
         return tik_error_memory("initial states", piece->elements * sizeof *values);
     enum tik_status status = TIK_OK;
-    for (size_t k = 0; k < piece->state_count && status == TIK_OK; k++) {
-        if (initial[k] == 0 || piece->elements == 0)
+    for (size_t k = 2; k < 2 + piece->layout.count && status == TIK_OK; k++) {
+        const struct tik_start *start = &piece->layout.start[k - 2];
+        if (!is_staged(&piece->layout, k) || piece->elements == 0)
             continue;
         for (size_t i = 0; i < piece->elements; i++)
-            values[i] = initial[k];
-        status = tik_piece_write(store, piece, 2 + k, 0, piece->elements, values);
+            values[i] = start->value;
+        if (start->param)
+            status = tik_piece_read(store, piece, 0, 0, piece->elements, values);
+        if (status == TIK_OK)
+            status = tik_piece_write(store, piece, k, 0, piece->elements, values);
     }
     free(values);
     return status;
 }
 
-/* A piece of its own, on the caller's memory. */
-static enum tik_status place_alone(struct tik_store *store, size_t group, size_t state_count,
-                                   const float *initial, const struct tik_tensor *tensor,
-                                   struct tik_entry *entry)
+static enum tik_status take_memory(struct tik_store *store, struct tik_piece *piece,
+                                   const struct tik_tensor *tensor)
 {
     const struct tik_backend_ops *ops = store->backend->ops;
-    enum tik_status status = new_piece(store, group, state_count, tensor->memory);
+    const size_t bytes = piece->elements * sizeof(float);
+    struct tik_arrays *memory = &piece->memory;
+    if (tensor->memory == TIK_MEMORY_HOST) {
+        const enum tik_status status =
+            ops->memory_wrap(store->backend, tensor->param, bytes, &memory->param);
+        return status == TIK_OK
+                   ? ops->memory_wrap(store->backend, tensor->grad, bytes, &memory->grad)
+                   : status;
+    }
+    piece->at.param = tensor->param_offset;
+    piece->at.grad = tensor->grad_offset;
+    const enum tik_status status =
+        ops->memory_borrow(store->backend, tensor->cl_param,
+                           bytes + tensor->param_offset * sizeof(float), true, &memory->param);
+    return status == TIK_OK ? ops->memory_borrow(store->backend, tensor->cl_grad,
+                                                 bytes + tensor->grad_offset * sizeof(float),
+                                                 store->writes_grad, &memory->grad)
+                            : status;
+}
+
+/* A piece of its own, on the caller's memory. */
+static enum tik_status place_alone(struct tik_store *store, size_t group,
+                                   const struct tik_layout *layout, const struct tik_tensor *tensor,
+                                   struct tik_entry *entry)
+{
+    enum tik_status status = new_piece(store, group, layout, tensor->memory);
     if (status != TIK_OK)
         return status;
-    entry->piece = store->piece_count - 1;
+    entry->piece = (uint32_t)(store->piece_count - 1);
     struct tik_piece *piece = &store->pieces[entry->piece];
     piece->elements = entry->count;
     piece->committed = true;
 
-    const size_t bytes = entry->count * sizeof(float);
-    struct tik_piece_memory *memory = &piece->memory;
-    if (tensor->memory == TIK_MEMORY_HOST) {
-        status = ops->memory_wrap(store->backend, tensor->param, bytes, &memory->param);
-        if (status == TIK_OK)
-            status = ops->memory_wrap(store->backend, tensor->grad, bytes, &memory->grad);
-    } else {
-        piece->at.param = tensor->param_offset;
-        piece->at.grad = tensor->grad_offset;
-        status =
-            ops->memory_borrow(store->backend, tensor->cl_param,
-                               bytes + tensor->param_offset * sizeof(float), true, &memory->param);
-        if (status == TIK_OK)
-            status = ops->memory_borrow(store->backend, tensor->cl_grad,
-                                        bytes + tensor->grad_offset * sizeof(float), false,
-                                        &memory->grad);
-    }
+    status = take_memory(store, piece, tensor);
     if (status == TIK_OK)
         status = create_states(store, piece);
     if (status == TIK_OK)
-        status = fill_states(store, piece, initial);
+        status = fill_states(store, piece);
     if (status != TIK_OK) {
         release_arrays(store, piece);
         store->piece_count--;
@@ -302,14 +300,30 @@ static enum tik_status place_alone(struct tik_store *store, size_t group, size_t
     return status;
 }
 
-enum tik_status tik_store_add(struct tik_store *store, size_t group, size_t state_count,
-                              const float *initial, const struct tik_tensor *tensor, size_t *index)
+/* Name and shape of its own. */
+static enum tik_status describe(const struct tik_tensor *tensor, struct tik_entry *entry)
 {
-    struct tik_entry entry = {.group = group, .rank = tensor->rank, .count = 1, .active = true};
-    for (size_t d = 0; d < tensor->rank; d++) {
-        entry.shape[d] = tensor->shape[d];
-        entry.count *= tensor->shape[d];
+    const size_t name = strlen(tensor->name) + 1, shape = tensor->rank * sizeof *entry->shape;
+    entry->name = malloc(name);
+    entry->shape = malloc(shape > 0 ? shape : 1);
+    if (entry->name == NULL || entry->shape == NULL) {
+        free_entry(entry);
+        return tik_error_memory("a tensor's name", name + shape);
     }
+    memcpy(entry->name, tensor->name, name);
+    if (shape > 0)
+        memcpy(entry->shape, tensor->shape, shape);
+    return TIK_OK;
+}
+
+enum tik_status tik_store_add(struct tik_store *store, size_t group,
+                              const struct tik_layout *layout, const struct tik_tensor *tensor,
+                              size_t *index)
+{
+    struct tik_entry entry = {
+        .group = (uint32_t)group, .rank = (uint8_t)tensor->rank, .count = 1, .active = true};
+    for (size_t d = 0; d < tensor->rank; d++)
+        entry.count *= tensor->shape[d];
     entry.slots.first = (uint32_t)store->slots;
     entry.slots.count = (uint32_t)((entry.count + TIK_BLOCK - 1) / TIK_BLOCK);
 
@@ -317,23 +331,21 @@ enum tik_status tik_store_add(struct tik_store *store, size_t group, size_t stat
         reserve((void **)&store->tensors, store->tensor_count, &store->tensor_capacity,
                 sizeof *store->tensors, "the list of tensors");
     if (status == TIK_OK)
-        status = reserve_name(store);
+        status = tik_names_reserve(&store->names, store->tensors, store->tensor_count);
+    if (status == TIK_OK)
+        status = describe(tensor, &entry);
     if (status != TIK_OK)
         return status;
-    entry.name = malloc(strlen(tensor->name) + 1);
-    if (entry.name == NULL)
-        return tik_error_memory("a tensor's name", strlen(tensor->name) + 1);
-    strcpy(entry.name, tensor->name);
 
     status = tensor->memory == TIK_MEMORY_LIBRARY
-                 ? place_in_arena(store, group, state_count, initial, tensor, &entry)
-                 : place_alone(store, group, state_count, initial, tensor, &entry);
+                 ? place_in_arena(store, group, layout, tensor, &entry)
+                 : place_alone(store, group, layout, tensor, &entry);
     if (status != TIK_OK) {
-        free(entry.name);
+        free_entry(&entry);
         return status;
     }
     store->tensors[store->tensor_count] = entry;
-    store->names[name_place(store, entry.name)] = store->tensor_count + 1;
+    tik_names_add(&store->names, store->tensors, store->tensor_count);
     *index = store->tensor_count++;
     store->slots += entry.slots.count;
     store->fresh = false;
@@ -351,7 +363,7 @@ static enum tik_status commit_piece(struct tik_store *store, struct tik_piece *p
         status = ops->memory_create(store->backend, bytes, &piece->memory.grad);
     if (status == TIK_OK)
         status = create_states(store, piece);
-    for (size_t k = 0; k < 2 + piece->state_count && status == TIK_OK; k++)
+    for (size_t k = 0; k < 2 + piece->layout.count && status == TIK_OK; k++)
         if (piece->staged[k] != NULL)
             status = tik_piece_write(store, piece, k, 0, piece->elements, piece->staged[k]);
     if (status != TIK_OK) {
@@ -363,111 +375,42 @@ static enum tik_status commit_piece(struct tik_store *store, struct tik_piece *p
     return TIK_OK;
 }
 
-/* A table on the host, copied to a new buffer in *memory. */
-static enum tik_status upload(struct tik_store *store, const void *table, size_t bytes,
-                              struct tik_buffer **memory)
-{
-    const struct tik_backend_ops *ops = store->backend->ops;
-    release(store, memory);
-    enum tik_status status = ops->memory_create(store->backend, bytes, memory);
-    if (status == TIK_OK && bytes > 0)
-        status = ops->memory_write(store->backend, *memory, 0, bytes, table);
-    return status;
-}
-
-static struct tik_block *list_blocks(const struct tik_entry *entry, struct tik_block *block)
-{
-    for (uint32_t b = 0; b < entry->slots.count; b++) {
-        const size_t done = (size_t)b * TIK_BLOCK;
-        const size_t rest = entry->count - done;
-        *block++ = (struct tik_block){
-            .first = entry->first + done,
-            .length = (uint32_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK),
-            .slot = entry->slots.first + b,
-        };
-    }
-    return block;
-}
-
-/* Counts first, then fills each piece's table in the order of registration. */
-static enum tik_status list_active(struct tik_store *store)
-{
-    for (size_t i = 0; i < store->piece_count; i++)
-        store->pieces[i].block_count = 0;
-    for (size_t t = 0; t < store->tensor_count; t++)
-        if (store->tensors[t].active)
-            store->pieces[store->tensors[t].piece].block_count += store->tensors[t].slots.count;
-
-    for (size_t i = 0; i < store->piece_count; i++) {
-        struct tik_piece *piece = &store->pieces[i];
-        const size_t bytes = (piece->block_count + 1) * sizeof *piece->table;
-        struct tik_block *table = realloc(piece->table, bytes);
-        if (table == NULL)
-            return tik_error_memory("a table of blocks", bytes);
-        piece->table = table;
-        piece->block_count = 0;
-    }
-    for (size_t t = 0; t < store->tensor_count; t++) {
-        const struct tik_entry *entry = &store->tensors[t];
-        struct tik_piece *piece = &store->pieces[entry->piece];
-        if (entry->active)
-            piece->block_count =
-                (size_t)(list_blocks(entry, piece->table + piece->block_count) - piece->table);
-    }
-    return TIK_OK;
-}
-
-static enum tik_status refresh_norm(struct tik_store *store)
-{
-    const struct tik_backend_ops *ops = store->backend->ops;
-    const size_t bytes = store->tensor_count * sizeof *store->tensor_table;
-    struct tik_tensor_blocks *table = realloc(store->tensor_table, bytes > 0 ? bytes : 1);
-    if (table == NULL)
-        return tik_error_memory("the table of tensors", bytes);
-    store->tensor_table = table;
-    for (size_t t = 0; t < store->tensor_count; t++) {
-        table[t] = store->tensors[t].slots;
-        if (!store->tensors[t].active)
-            table[t].count = 0;
-    }
-
-    release(store, &store->sums);
-    release(store, &store->totals);
-    enum tik_status status = upload(store, table, bytes, &store->tensor_blocks);
-    if (status == TIK_OK)
-        status =
-            ops->memory_create(store->backend, (size_t)store->slots * sizeof(float), &store->sums);
-    if (status == TIK_OK)
-        status =
-            ops->memory_create(store->backend, store->tensor_count * sizeof(float), &store->totals);
-    if (status == TIK_OK && store->factor == NULL)
-        status = ops->memory_create(store->backend, 2 * sizeof(float), &store->factor);
-    return status;
-}
-
 static enum tik_status refresh_tables(struct tik_store *store)
 {
-    enum tik_status status = list_active(store);
-    for (size_t i = 0; i < store->piece_count && status == TIK_OK; i++) {
+    enum tik_status status = tik_spans_make(store);
+    for (size_t i = 0; i < store->piece_count; i++) {
         struct tik_piece *piece = &store->pieces[i];
-        status =
-            upload(store, piece->table, piece->block_count * sizeof *piece->table, &piece->blocks);
+        for (enum tik_scope scope = 0; scope < TIK_SCOPES && status == TIK_OK; scope++)
+            if (store->needs.scopes[scope])
+                status = tik_upload(store->backend, piece->table[scope],
+                                    piece->spans[scope].count * sizeof **piece->table,
+                                    &piece->spans[scope].table);
     }
-    if (status == TIK_OK && store->clip)
-        status = refresh_norm(store);
-    if (status == TIK_OK && store->report) {
-        release(store, &store->partials);
-        status = store->backend->ops->memory_create(
-            store->backend, (size_t)store->slots * sizeof(struct tik_partial), &store->partials);
-    }
+    tik_workspace_destroy(store->backend, &store->work);
+    if (status == TIK_OK)
+        status = tik_workspace_create(store, store->backend, &store->work);
     store->reported = false;
     store->fresh = status == TIK_OK;
     return status;
 }
 
-enum tik_status tik_store_commit(struct tik_store *store)
+static bool same_needs(const struct tik_needs *a, const struct tik_needs *b)
+{
+    bool same = a->norms == b->norms && a->clips == b->clips && a->ratios == b->ratios &&
+                a->factors == b->factors && a->report == b->report &&
+                a->norm_scope == b->norm_scope && a->planes == b->planes;
+    for (size_t scope = 0; scope < TIK_SCOPES; scope++)
+        same &= a->scopes[scope] == b->scopes[scope];
+    return same;
+}
+
+enum tik_status tik_store_commit(struct tik_store *store, const struct tik_needs *needs)
 {
     enum tik_status status = TIK_OK;
+    if (!same_needs(&store->needs, needs)) {
+        store->needs = *needs;
+        store->fresh = false;
+    }
     for (size_t i = 0; i < store->piece_count && status == TIK_OK; i++)
         if (!store->pieces[i].committed)
             status = commit_piece(store, &store->pieces[i]);

@@ -7,9 +7,21 @@
 
 #include "scalar/types.h"
 
-/* Room for the largest struct RULE_scalars, in floats. */
-#define TIK_RULE_SCALARS 16
-#define TIK_MAX_OPTIONS  16
+#define TIK_MAX_OPTIONS 16
+
+/* The units of a tensor whose norms a stage asks for. */
+enum tik_scope { TIK_SCOPE_TENSOR, TIK_SCOPE_ROW, TIK_SCOPE_COLUMN, TIK_SCOPES };
+
+/* The stages of a rule whose step depends on norms of its tensor: cl/measure.cl. */
+struct tik_measure {
+    const char *measure;            /* functions in cl/STEM.cl; */
+    tik_measure_twin *measure_twin; /* and their twins */
+    const char *ratio_of;
+    tik_ratio_twin *ratio_of_twin;
+    const char *ratio_in;
+    size_t ratio_index; /* of the ratio in struct STEM_scalars, in floats */
+    size_t states;      /* that it updates, of at most 2 */
+};
 
 /* One form of a rule, as its options choose it: the stages that compute it, the states it keeps. */
 struct tik_variant {
@@ -17,6 +29,7 @@ struct tik_variant {
     tik_rule_twin *twin; /* the same in src/scalar/STEM.c */
     const char *const *states;
     size_t state_count;
+    const struct tik_measure *measure; /* NULL: the step asks for no norm */
     const char *after; /* function that comes after the proximal stages; NULL: none */
     tik_after_twin *after_twin;
 };
@@ -30,6 +43,7 @@ struct tik_rule_row {
     size_t scalars_size; /* of struct STEM_scalars */
     enum tik_application
         decay;                 /* how weight_decay is applied, unless decoupled_weight_decay says */
+    unsigned follows;          /* states, as bits, that start at the parameter */
     bool replaces;             /* the stage returns the new p, not what is taken from it */
     const char *own_penalties; /* not NULL: no others go with the rule, and this says why */
     const char *const *carried; /* names, NULL-terminated; NULL: none */
@@ -56,10 +70,19 @@ struct tik_penalty_stage {
     tik_penalty_twin *twin;
 };
 
+/* A penalty on whole units: its stages in cl/group.cl and their twins. */
+struct tik_group_form {
+    const char *factor; /* of the unit's elements; NULL: a projection */
+    tik_factor_twin *factor_twin;
+    const char *shape; /* "l1_ball" or "simplex": the names' ending; NULL: a factor */
+    const struct tik_shape_twin *shape_twin;
+};
+
 /* One form of a penalty, as its options choose it. */
 struct tik_penalty_form {
     struct tik_penalty_stage coupled, proximal, value;
     struct tik_penalty_stage decoupled_rest; /* proximal, beside a decoupled l2 part */
+    const struct tik_group_form *group_coupled, *group_proximal; /* NULL: elementwise */
 };
 
 struct tik_penalty_row {
@@ -70,6 +93,8 @@ struct tik_penalty_row {
     void (*scalars)(const double *options, double lr, struct penalty_scalars *out);
     /* The weight that a decoupled application shrinks by. NULL: it has none. */
     double (*decay)(const double *options);
+    /* Which units it is on. NULL: it is elementwise. */
+    enum tik_scope (*scope)(const double *options);
 };
 
 const struct tik_rule_row *tik_rule_row_find(const char *name);

@@ -19,6 +19,33 @@ struct tik_update {
     struct tik_program *program, *twin;
 };
 
+static bool is_clipped(const struct tik_update *update)
+{
+    return update->plan.gather.clip == TIK_CLIP_ALL;
+}
+
+static uint64_t count_blocks(size_t count)
+{
+    return count / TIK_BLOCK + (count % TIK_BLOCK > 0);
+}
+
+/* One launch over elements in a row knows no tensors. */
+static enum tik_status check_elementwise(const struct tik_plan *plan)
+{
+    const char *what = plan->variant->measure != NULL ? plan->rule->info.name : NULL;
+    for (size_t i = 0; i < plan->penalty_count; i++)
+        if (plan->penalty[i].group != NULL)
+            what = "a penalty on rows, columns or tensors";
+    if (plan->ema)
+        what = "an average of the parameters";
+    if (what == NULL)
+        return TIK_OK;
+    return tik_error_set(TIK_ERROR_ARGUMENT,
+                         "the bare call is one launch over elements, and %s needs more than that: "
+                         "use a tik_optimizer",
+                         what);
+}
+
 static enum tik_status compile(struct tik_update *update)
 {
     struct tik_context *context = update->context;
@@ -47,8 +74,11 @@ enum tik_status tik_update_create(struct tik_context *context, const struct tik_
         return tik_error_memory("an update", sizeof *made);
     made->context = context;
     made->policy = *policy;
-    tik_plan_make(policy, clipped, false, &made->plan);
-    status = compile(made);
+    tik_plan_make(policy, &(struct tik_gather){.clip = clipped ? TIK_CLIP_ALL : TIK_CLIP_NONE},
+                  false, &made->plan);
+    status = check_elementwise(&made->plan);
+    if (status == TIK_OK)
+        status = compile(made);
     if (status != TIK_OK) {
         tik_update_destroy(made);
         return status;
@@ -116,7 +146,7 @@ enum tik_status tik_update_set(struct tik_update *update, const char *option, do
     if (status != TIK_OK)
         return status;
     struct tik_plan plan;
-    tik_plan_make(&changed, update->plan.clipped, false, &plan);
+    tik_plan_make(&changed, &update->plan.gather, false, &plan);
     if (!tik_plan_equal(&plan, &update->plan))
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "rule %s: this value of %s needs another program; make a new update",
@@ -168,20 +198,21 @@ struct part {
 enum { MOST_PARTS = 3 + TIK_MAX_STATES };
 
 static size_t list_parts(const struct tik_update *update, const struct tik_update_args *args,
-                         struct tik_apply *apply, struct part *parts)
+                         struct tik_launch *launch, struct tik_workspace *work, struct part *parts)
 {
     static const char *const states[TIK_MAX_STATES] = {"state[0]", "state[1]", "state[2]",
                                                        "state[3]"};
     const size_t count = args->count;
     size_t n = 0;
     parts[n++] =
-        (struct part){"param", args->param, args->param_offset, count, true, &apply->param};
-    parts[n++] = (struct part){"grad", args->grad, args->grad_offset, count, false, &apply->grad};
+        (struct part){"param", args->param, args->param_offset, count, true, &launch->arrays.param};
+    parts[n++] =
+        (struct part){"grad", args->grad, args->grad_offset, count, false, &launch->arrays.grad};
     for (size_t k = 0; k < tik_update_states(update); k++)
         parts[n++] = (struct part){states[k], args->state[k], args->state_offset[k],
-                                   count,     true,           &apply->state[k]};
-    if (update->plan.clipped)
-        parts[n++] = (struct part){"factor", args->factor, 0, 1, false, &apply->factor};
+                                   count,     true,           &launch->arrays.state[k]};
+    if (is_clipped(update))
+        parts[n++] = (struct part){"factor", args->factor, 0, 1, false, &work->control};
     return n;
 }
 
@@ -211,12 +242,12 @@ static enum tik_status check_apart(const struct part *a, const struct part *b)
 }
 
 static enum tik_status borrow_all(struct tik_update *update, const struct tik_update_args *args,
-                                  struct tik_apply *apply)
+                                  struct tik_launch *launch, struct tik_workspace *work)
 {
     struct part parts[MOST_PARTS];
-    const size_t count = list_parts(update, args, apply, parts);
+    const size_t count = list_parts(update, args, launch, work, parts);
     enum tik_status status = TIK_OK;
-    if (!update->plan.clipped && args->factor != NULL)
+    if (!is_clipped(update) && args->factor != NULL)
         status = tik_error_set(TIK_ERROR_ARGUMENT,
                                "factor is given, and the update was made without clipping");
     for (size_t i = 0; i < count && status == TIK_OK; i++)
@@ -227,13 +258,13 @@ static enum tik_status borrow_all(struct tik_update *update, const struct tik_up
     return status;
 }
 
-static void release_all(struct tik_backend *backend, struct tik_apply *apply)
+static void release_all(struct tik_backend *backend, struct tik_launch *launch)
 {
-    backend->ops->memory_destroy(backend, apply->param);
-    backend->ops->memory_destroy(backend, apply->grad);
+    backend->ops->memory_destroy(backend, launch->arrays.param);
+    backend->ops->memory_destroy(backend, launch->arrays.grad);
     for (size_t k = 0; k < TIK_MAX_STATES; k++)
-        backend->ops->memory_destroy(backend, apply->state[k]);
-    backend->ops->memory_destroy(backend, apply->factor);
+        backend->ops->memory_destroy(backend, launch->arrays.state[k]);
+    backend->ops->memory_destroy(backend, launch->work->control);
 }
 
 enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command_queue *queue,
@@ -258,19 +289,22 @@ enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command
     if (status != TIK_OK)
         return status;
 
-    struct tik_apply apply = {
+    struct tik_workspace work = {0};
+    struct tik_launch launch = {
+        .kernel = TIK_STEP,
         .program = update->program,
         .count = args->count,
-        .block_count = args->count / TIK_BLOCK + (args->count % TIK_BLOCK > 0),
+        .spans.blocks = count_blocks(args->count),
+        .work = &work,
         .at = {.param = args->param_offset, .grad = args->grad_offset},
         .values = &values,
     };
     for (size_t k = 0; k < TIK_MAX_STATES; k++)
-        apply.at.state[k] = args->state_offset[k];
-    status = borrow_all(update, args, &apply);
+        launch.at.state[k] = args->state_offset[k];
+    status = borrow_all(update, args, &launch, &work);
     if (status == TIK_OK)
-        status = tik_opencl_enqueue(update->backend, &apply, queue, wait_count, waits, event);
-    release_all(update->backend, &apply);
+        status = tik_opencl_enqueue(update->backend, &launch, queue, wait_count, waits, event);
+    release_all(update->backend, &launch);
     if (status == TIK_OK)
         advance(update, args->carried, coming);
     return status;
@@ -288,22 +322,25 @@ static enum tik_status apply_host(struct tik_update *update, const struct tik_pl
                                   const struct tik_update_host_args *args)
 {
     struct tik_backend *scalar = update->scalar;
-    struct tik_apply apply = {
+    struct tik_workspace work = {0};
+    struct tik_launch launch = {
+        .kernel = TIK_STEP,
         .program = update->twin,
         .count = args->count,
-        .block_count = args->count / TIK_BLOCK + (args->count % TIK_BLOCK > 0),
+        .spans.blocks = count_blocks(args->count),
+        .work = &work,
         .values = values,
     };
-    enum tik_status status = wrap(scalar, args->param, args->count, &apply.param);
+    enum tik_status status = wrap(scalar, args->param, args->count, &launch.arrays.param);
     if (status == TIK_OK)
-        status = wrap(scalar, args->grad, args->count, &apply.grad);
+        status = wrap(scalar, args->grad, args->count, &launch.arrays.grad);
     for (size_t k = 0; k < tik_update_states(update) && status == TIK_OK; k++)
-        status = wrap(scalar, args->state[k], args->count, &apply.state[k]);
-    if (status == TIK_OK && update->plan.clipped)
-        status = wrap(scalar, args->factor, 1, &apply.factor);
+        status = wrap(scalar, args->state[k], args->count, &launch.arrays.state[k]);
+    if (status == TIK_OK && is_clipped(update))
+        status = wrap(scalar, args->factor, 1, &work.control);
     if (status == TIK_OK)
-        status = scalar->ops->apply(scalar, &apply);
-    release_all(scalar, &apply);
+        status = scalar->ops->launch(scalar, &launch);
+    release_all(scalar, &launch);
     return status;
 }
 
@@ -311,11 +348,11 @@ enum tik_status tik_update_host(struct tik_update *update, const struct tik_upda
 {
     if (update == NULL || args == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL", update == NULL ? "update" : "args");
-    if (!update->plan.clipped && args->factor != NULL)
+    if (!is_clipped(update) && args->factor != NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "factor is given, and the update was made without clipping");
     bool missing =
-        args->param == NULL || args->grad == NULL || (update->plan.clipped && args->factor == NULL);
+        args->param == NULL || args->grad == NULL || (is_clipped(update) && args->factor == NULL);
     for (size_t k = 0; k < tik_update_states(update); k++)
         missing |= args->state[k] == NULL;
     if (args->count > 0 && missing)

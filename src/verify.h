@@ -11,8 +11,7 @@
 #define TIK_KNOWN_ANSWERS 4096
 
 /*
- * Runs a program on edge cases and random values on both backends and compares. `plan` NULL: the
- * program of the norm. TIK_OK with the verdict in *conformance, also when it is TIK_WRONG; another
+ * Runs a program on edge cases and random values on both backends and compares. TIK_OK with the verdict in *conformance, also when it is TIK_WRONG; another
  * status when it could not be run at all.
  */
 enum tik_status tik_verify_program(struct tik_backend *device, struct tik_backend *scalar,

@@ -35,6 +35,12 @@ RULES = {
 AFTER = {'asgd': 'asgd_average'}
 SUBTRACT = {'ftrl': 'replace'}
 PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic')
+# Stems whose step depends on norms of its tensor: their stages in measure.cl, and what they store.
+MEASURE = {}
+GATHER = {'GATHER': 'gather_mean', 'LIMIT': 'limit_by_value', 'GUARD': 1, 'ZERO_GRAD': 1}
+SCOPES = ('unit_of_tensor', 'unit_of_row', 'unit_of_column')
+FACTORS = ('factor_lasso', 'factor_ball', 'factor_coupled_lasso')
+SHAPES = ('l1_ball', 'simplex')
 WARNINGS = ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror']
 BASE = ['-x', 'cl', '-cl-std=CL1.2', '-Xclang', '-finclude-default-header', '-nogpulib']
 MACHINES = {
@@ -60,16 +66,33 @@ def compile_text(clang, text, options):
     return done.stdout.decode(errors='replace')
 
 
-def stages(form, states, stem, penalty, report, local_size):
-    chosen = {'SCALE': 'scale_by_factor', 'DIRECTION': 'ascend', 'RULE': form,
-              'SCALARS': stem + '_scalars', 'STATES': states, 'REPORT': report,
+def chosen_stages(form, states, stem, penalty, report, local_size):
+    chosen = {**GATHER, 'UNSCALE': 'unscale_by_control', 'CLIP': 'clip_by_norm',
+              'CLIP_AT': 'unit_of_tensor', 'LIMIT_LATE': 'limit_none', 'GROUPED': 'grouped_none',
+              'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend', 'RULE': form,
+              'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
+              'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
               'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
-              'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size}
+              'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
+              **MEASURE.get(stem, {})}
     for slot in range(5):
         chosen[f'COUPLED_{slot}'] = 'coupled_' + penalty
         chosen[f'PROXIMAL_{slot}'] = 'proximal_' + penalty
         chosen[f'VALUE_{slot}'] = 'value_' + penalty
+    return chosen
+
+
+def defines(chosen):
     return [f'-D{name}={value}' for name, value in chosen.items()]
+
+
+def stages(*what):
+    return defines(chosen_stages(*what))
+
+
+def check_program(clang, text, chosen):
+    compile_text(clang, text, ['-target', 'spir64', '-fsyntax-only', *WARNINGS, *defines(chosen)])
+    return 1
 
 
 def body(assembly, kernel):
@@ -88,10 +111,23 @@ def check_syntax(clang, programs):
             compile_text(clang, programs[stem], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
                                                  *stages(form, states, stem, penalty, report, size)])
             count += 1
-    for size in (1, 32, 256):
-        compile_text(clang, programs['norm'], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
-                                               f'-DLOCAL_SIZE={size}'])
-        count += 1
+    alone = {**GATHER, 'GATHER': 'gather_alone', 'LIMIT': 'limit_none', 'GUARD': 0, 'ZERO_GRAD': 0}
+    for size, gather in itertools.product((1, 32, 256), (GATHER, alone)):
+        guard = gather['GUARD']
+        for clip_all, second, unit in ((1, 0, 'clip_norm'), (0, 0, 'clip_norm'),
+                                       (0, 1, 'clip_adaptive')):
+            count += check_program(clang, programs['norm'], {
+                **gather, 'UNSCALE': 'unscale_by_coming', 'CLIP_ALL': clip_all, 'SECOND': second,
+                'CHECK': guard, 'CLIP_UNIT': unit, 'LOCAL_SIZE': size})
+        for factor, shape in itertools.product(FACTORS, SHAPES):
+            count += check_program(clang, programs['group'], {
+                'GUARD': guard, 'FACTOR': factor, 'HEIGHT': 'height_' + shape,
+                'LEVEL': 'level_' + shape, 'REST': 'rest_' + shape, 'LOCAL_SIZE': size})
+    for scope in SCOPES:
+        count += check_program(clang, programs['sgd'], {
+            **chosen_stages('sgd', 0, 'sgd', 'l1', 1, 256), 'CLIP': 'clip_by_unit',
+            'CLIP_AT': scope, 'GROUPED': 'grouped_by_unit', 'GROUPED_AT': scope, 'LATE': 1,
+            'LIMIT': 'limit_none', 'LIMIT_LATE': 'limit_by_value'})
     return count
 
 
@@ -128,8 +164,10 @@ def main():
     except OSError:
         print(f'no {clang}: skipped')
         sys.exit(77)
-    programs = {stem: flatten(embed, folder, [stem + '.cl', 'step.cl']) for stem in RULES}
-    programs['norm'] = flatten(embed, folder, ['norm.cl'])
+    programs = {stem: flatten(embed, folder, [stem + '.cl', 'measure.cl' if stem in MEASURE
+                                              else 'step.cl']) for stem in RULES}
+    for alone in ('norm', 'group'):
+        programs[alone] = flatten(embed, folder, [alone + '.cl'])
     print(f'{check_syntax(clang, programs)} programs compile for spir64 without a warning')
     print(f'{check_no_fusion(clang, programs)} steps have no fused operation on '
           f'{" and ".join(MACHINES)}')

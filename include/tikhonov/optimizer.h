@@ -32,17 +32,69 @@ enum tik_verify {
     TIK_VERIFY_ALL,    /* every element of every step */
 };
 
+/* What becomes of a step with a gradient that is NaN or infinite. */
+enum tik_nonfinite {
+    TIK_NONFINITE_AUTO,      /* propagate; with a loss scale: skip */
+    TIK_NONFINITE_PROPAGATE, /* the step is taken as it is, at no cost */
+    TIK_NONFINITE_SKIP,      /* the device leaves the step out: it advances nothing */
+    TIK_NONFINITE_ERROR,     /* likewise, and all later ones, until a call has returned the error */
+};
+
 struct tik_optimizer_options {
     /* Runs the scalar path beside the device and compares; nothing to compare on the scalar path.
      */
     enum tik_verify verify; /* TIK_VERIFY_OFF */
     size_t verify_blocks;   /* 4; blocks of TIK_BLOCK elements a group and step, when sampling */
+    bool report; /* false; computes what tik_optimizer_report returns, in the same pass */
+
     /*
-     * Clips the gradients of all groups together: g *= min(1, max_norm / (norm + 1e-6)), norm the
-     * root of the sum of g squared over every tensor that takes part in the step. 0: no clipping.
+     * Gradients go through these in their order, and then to maximize, penalties and rule. The
+     * norms are roots of sums of squares; at most one of max_norm, clip_norm and agc is used.
+     *
+     *     mean        g <- (sum of the gradients of `accumulate` calls of step) / accumulate
+     *     unscale     g <- g / loss_scale
+     *     clip_value  g <- min(max(g, -clip_value), clip_value)
+     *     max_norm    g <- g * min(1, max_norm / (norm + clip_eps)), norm over all active tensors
+     *     clip_norm   the same for each tensor by itself
+     *     agc         g <- g * min(1, agc * max(||p||, agc_eps) / max(||g||, 1e-6)) for each row
+     *                 (the first dimension counts them), or tensor of rank 0 or 1
+     *                 (Brock, De, Smith, Simonyan 2021)
+     *
+     * A clip of 0 is none.
      */
-    double max_norm; /* 0 */
-    bool report;     /* false; computes what tik_optimizer_report returns, in the same pass */
+    double clip_value; /* 0 */
+    double max_norm;   /* 0 */
+    double clip_norm;  /* 0 */
+    double agc;        /* 0 */
+    double clip_eps;   /* 1e-6, as PyTorch; 0: as TensorFlow, Optax, Caffe */
+    double agc_eps;    /* 1e-3 */
+    bool clip_late;    /* false; clip_value comes after the coupled penalties, as in MXNet 1.x */
+
+    /*
+     * Of n calls of step only every n-th takes a step, by the mean of n gradients; the others add
+     * their gradients up. 1: every call.
+     */
+    unsigned accumulate; /* 1 */
+    bool zero_grad;      /* false; the gradient is set to 0 by the pass that used it */
+
+    /*
+     * The loss, and so each gradient, is multiplied by a scale that the step divides by. A step
+     * with a gradient that is not finite is skipped and multiplies the scale by `backoff`;
+     * `interval` steps without one multiply it by `growth` (0: it never grows). The names and
+     * defaults are those of torch.amp.GradScaler. 0: no scale.
+     */
+    double loss_scale;            /* 0; 65536 is usual */
+    double loss_scale_growth;     /* 2 */
+    double loss_scale_backoff;    /* 0.5 */
+    unsigned loss_scale_interval; /* 2000 */
+
+    /*
+     * The device decides, and no host waits: a skipped step advances neither t, schedule nor
+     * average. The host learns of it when it looks (sync, read of the steps, a report, or once in
+     * 16 steps).
+     */
+    enum tik_nonfinite nonfinite; /* TIK_NONFINITE_AUTO */
+    unsigned nonfinite_limit;     /* 0; so many skipped in a row are an error; 0: never */
 };
 
 TIK_API void tik_optimizer_defaults(struct tik_optimizer_options *options);
@@ -160,13 +212,49 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_prepare(struct tik_optimizer *
  *
  * TIK_OK. TIK_ERROR_DEVICE, TIK_ERROR_MEMORY: nothing was changed (and only where the scalar path
  * could not take over). TIK_ERROR_FALLBACK: strict, nothing was changed. TIK_ERROR_MISMATCH:
- * strict and verified, the step was taken. TIK_ERROR_TORN: the device died while it wrote; every
- * later call says so again.
+ * strict and verified, the step was taken. TIK_ERROR_NONFINITE: earlier steps were halted, see
+ * tik_nonfinite and nonfinite_limit; no step was taken, and the next call may take one.
+ * TIK_ERROR_TORN: the device died while it wrote; every later call says so again.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_step(struct tik_optimizer *optimizer);
 
-/* Waits until all steps are done and host memory holds their results. */
+/*
+ * Waits until all steps are done and host memory holds their results. Errors as those of step;
+ * TIK_ERROR_NONFINITE: everything is done, and steps were halted.
+ */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_sync(struct tik_optimizer *optimizer);
+
+/* The loss scale, and what steps were skipped. */
+struct tik_scaling {
+    double scale;             /* for the next gradients; 1 without loss_scale */
+    uint64_t clean;           /* steps since it changed */
+    uint64_t skipped, in_row; /* steps in all; one after another, the last one among them */
+};
+
+/* Waits for the steps under way. TIK_OK; _ARGUMENT; _DEVICE; _TORN. */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_scaling(struct tik_optimizer *optimizer,
+                                                          struct tik_scaling *scaling);
+
+/* Restores what tik_optimizer_scaling told, for a checkpoint. */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_scaling(struct tik_optimizer *optimizer,
+                                                              const struct tik_scaling *scaling);
+
+/*
+ * Where the loss scale lives on the device: a float32, at `offset` floats, for kernels of the
+ * caller's own on the context's queue, so that no host waits for it. NULL on the scalar path.
+ * TIK_ERROR_ARGUMENT without loss_scale.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_scale_buffer(struct tik_optimizer *optimizer,
+                                                               struct _cl_mem **buffer,
+                                                               size_t *offset);
+
+/*
+ * The moving average of a tensor's parameters (tik_policy_set_ema), its bias corrected where the
+ * policy says so; waits for steps under way. A tensor that took no step yet has its parameters for
+ * an average. TIK_OK; TIK_ERROR_ARGUMENT: its policy has no average; TIK_ERROR_DEVICE.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer,
+                                                           size_t tensor, float *values);
 
 /* Of the parameters after the last step, over the group's active tensors. */
 struct tik_report {
@@ -177,6 +265,7 @@ struct tik_report {
     double norm;              /* of all groups' gradients before clipping; 0 without max_norm */
     double clip;              /* what they were multiplied by; 1 without max_norm */
     double lr;                /* of that step, schedule included */
+    bool skipped;             /* the step was left out, and the report is of no step */
 };
 
 /*
@@ -224,7 +313,7 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_group_rule(const struct tik_op
  * Applied steps of a group, and the float64 scalars that its rule carries from step to step by name
  * (nadam's mu_product): what a checkpoint keeps beside the tensors.
  */
-TIK_API TIK_CHECKED enum tik_status tik_optimizer_steps(const struct tik_optimizer *optimizer,
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_steps(struct tik_optimizer *optimizer,
                                                         size_t group, uint64_t *steps);
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer,
                                                             size_t group, uint64_t steps);
@@ -232,7 +321,7 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_steps(struct tik_optimizer
 TIK_API const char *tik_optimizer_carried_name(const struct tik_optimizer *optimizer, size_t group,
                                                size_t index);
 /* TIK_OK; TIK_ERROR_ARGUMENT: no such group or name, or a value that is not finite. */
-TIK_API TIK_CHECKED enum tik_status tik_optimizer_carried(const struct tik_optimizer *optimizer,
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_carried(struct tik_optimizer *optimizer,
                                                           size_t group, const char *name,
                                                           double *value);
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_carried(struct tik_optimizer *optimizer,

@@ -63,6 +63,15 @@ TIK_API TIK_CHECKED enum tik_status tik_policy_set_penalty_text(struct tik_polic
 TIK_API void tik_policy_clear_penalties(struct tik_policy *policy);
 
 /*
+ * A moving average of the parameters, ema <- decay*ema + (1 - decay)*p after each step, in the same
+ * pass; read by tik_optimizer_read_ema. It starts at the parameters, or, debiased, at 0 and is read
+ * as ema/(1 - decay^n). decay 0: none.
+ * TIK_OK; TIK_ERROR_ARGUMENT: decay is not in [0, 1).
+ */
+TIK_API TIK_CHECKED enum tik_status tik_policy_set_ema(struct tik_policy *policy, double decay,
+                                                       bool debias);
+
+/*
  * Whether the options fit each other (nesterov needs momentum, a penalty its application).
  * TIK_OK; TIK_ERROR_ARGUMENT. Whatever takes a policy checks it too.
  */

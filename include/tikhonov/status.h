@@ -14,6 +14,7 @@ enum tik_status {
     TIK_ERROR_FORMAT,    /* a file was read, but is not what it should be */
     TIK_ERROR_MISMATCH,  /* strict, and the device's result differs from the scalar path's */
     TIK_ERROR_FALLBACK,  /* strict, and the scalar path would have had to take over */
+    TIK_ERROR_NONFINITE, /* a gradient was not finite, and steps were halted because of it */
     TIK_ERROR_TORN,      /* the device died while it wrote: restore from a checkpoint */
 };
 

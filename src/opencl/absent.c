@@ -44,10 +44,10 @@ void tik_opencl_handles(const struct tik_backend *backend, struct _cl_context **
     *queue = NULL;
 }
 
-enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik_apply *apply,
+enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik_launch *launch,
                                    struct _cl_command_queue *queue, unsigned wait_count,
                                    struct _cl_event *const *waits, struct _cl_event **event)
 {
-    (void)backend, (void)apply, (void)queue, (void)wait_count, (void)waits, (void)event;
+    (void)backend, (void)launch, (void)queue, (void)wait_count, (void)waits, (void)event;
     return absent();
 }

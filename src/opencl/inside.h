@@ -47,8 +47,9 @@ struct tik_buffer {
 
 struct tik_program {
     struct opencl_entry *entry;
-    cl_kernel kernels[2]; /* the step; or the norm's blocks and finish */
-    size_t rule_size;     /* of struct RULE_scalars */
+    cl_kernel kernels[TIK_KERNELS]; /* NULL: not of this program */
+    size_t rule_size;               /* of struct RULE_scalars */
+    bool zero_grad;
 };
 
 struct opencl_backend {
@@ -96,11 +97,14 @@ enum tik_conformance tik_opencl_program_conformance(const struct tik_program *);
 void tik_opencl_program_judge(struct tik_backend *, struct tik_program *, enum tik_conformance);
 void tik_opencl_entries_free(struct opencl_device *);
 
+/* launch.c */
+enum tik_status tik_opencl_launch(struct tik_backend *, const struct tik_launch *);
+enum tik_status tik_opencl_set_arguments(const struct tik_launch *);
+enum tik_status tik_opencl_memory_post(struct tik_backend *, struct tik_buffer *, size_t, size_t,
+                                       const void *);
+
 /* step.c */
 enum tik_status tik_opencl_step_begin(struct tik_backend *, size_t commands);
-enum tik_status tik_opencl_norm_blocks(struct tik_backend *, const struct tik_norm_blocks *);
-enum tik_status tik_opencl_norm_finish(struct tik_backend *, const struct tik_norm_finish *);
-enum tik_status tik_opencl_apply(struct tik_backend *, const struct tik_apply *);
 enum tik_status tik_opencl_step_end(struct tik_backend *, enum tik_status);
 enum tik_status tik_opencl_finish(struct tik_backend *);
 /* TIK_ERROR_TORN when a launch failed while it ran; forgets those whose fate is known. Waits not.

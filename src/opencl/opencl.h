@@ -36,7 +36,7 @@ void tik_opencl_handles(const struct tik_backend *backend, struct _cl_context **
                         struct _cl_device_id **device, struct _cl_command_queue **queue);
 
 /* One launch on the caller's queue. */
-enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik_apply *apply,
+enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik_launch *launch,
                                    struct _cl_command_queue *queue, unsigned wait_count,
                                    struct _cl_event *const *waits, struct _cl_event **event);
 

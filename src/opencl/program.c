@@ -27,8 +27,7 @@ static void write_options(const struct opencl_device *device, const struct tik_p
     const int length = snprintf(
         text, OPTIONS_TEXT, "-cl-std=CL1.2%s -DLOCAL_SIZE=%zu ",
         device->correctly_rounded ? " -cl-fp32-correctly-rounded-divide-sqrt" : "", local_size);
-    if (plan != NULL)
-        tik_plan_defines(plan, text + length, OPTIONS_TEXT - (size_t)length);
+    tik_plan_defines(plan, text + length, OPTIONS_TEXT - (size_t)length);
 }
 
 /* A driver was seen to misread numbers under a locale with a decimal comma. */
@@ -127,8 +126,7 @@ static enum tik_status make_entry(struct opencl_device *device, const struct tik
                                   struct opencl_entry **entry)
 {
     struct tik_source source;
-    enum tik_status status =
-        tik_source_load(device->kernel_path, plan != NULL ? plan->rule->stem : "norm", &source);
+    enum tik_status status = tik_source_load(device->kernel_path, tik_plan_stem(plan), &source);
     if (status != TIK_OK)
         return status;
     struct opencl_entry *made = calloc(1, sizeof *made);
@@ -159,7 +157,7 @@ void tik_opencl_entries_free(struct opencl_device *device)
     }
 }
 
-/* Options name the whole program: RULE is among them, and the norm alone has none. */
+/* Options name the whole program: no two kinds have the same. */
 static struct opencl_entry *find_entry(struct opencl_device *device, const char *options)
 {
     struct opencl_entry *entry = device->entries;
@@ -208,19 +206,57 @@ static size_t kernel_limit(const struct opencl_device *device, cl_kernel kernel)
 
 static void release_kernels(struct tik_program *program)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < TIK_KERNELS; i++) {
         if (program->kernels[i] != NULL)
             clReleaseKernel(program->kernels[i]);
         program->kernels[i] = NULL;
     }
 }
 
+/* The kernels that a plan will launch. */
+static bool is_wanted(const struct tik_plan *plan, enum tik_kernel kernel)
+{
+    const struct tik_gather *gather = &plan->gather;
+    const bool step = plan->kind == TIK_PROGRAM_STEP, norm = plan->kind == TIK_PROGRAM_NORM;
+    const bool group = plan->kind == TIK_PROGRAM_GROUP;
+    const bool factor = group && plan->group->factor != NULL;
+    const bool measured = step && plan->variant->measure != NULL;
+    const bool units = gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE;
+    const bool wanted[TIK_KERNELS] = {
+        [TIK_ACCUMULATE] = norm && gather->mean,
+        [TIK_NORM_BLOCKS] = norm && tik_gather_looks(gather),
+        [TIK_NORM_UNITS] = norm && units,
+        [TIK_NORM_FINISH] = norm && (gather->clip == TIK_CLIP_ALL || gather->guard),
+        [TIK_GROUP_BLOCKS] = factor,
+        [TIK_GROUP_FACTORS] = factor,
+        [TIK_GROUP_SCALE] = factor,
+        [TIK_GROUP_PROJECT] = group && !factor,
+        [TIK_MEASURE] = measured,
+        [TIK_RATIOS] = measured,
+        [TIK_STEP] = step,
+        [TIK_LATE] = step && plan->late,
+    };
+    return wanted[kernel];
+}
+
 static enum tik_status make_kernels(struct tik_program *program, const struct tik_plan *plan)
 {
-    if (plan != NULL)
-        return make_kernel(program, 0, "tik_step");
-    const enum tik_status status = make_kernel(program, 0, "tik_norm_blocks");
-    return status == TIK_OK ? make_kernel(program, 1, "tik_norm_finish") : status;
+    enum tik_status status = TIK_OK;
+    for (enum tik_kernel k = 0; k < TIK_KERNELS && status == TIK_OK; k++)
+        if (is_wanted(plan, k))
+            status = make_kernel(program, k, tik_kernel_names[k]);
+    return status;
+}
+
+/* Whether all of them run in groups of that many items. */
+static bool fits(const struct opencl_device *device, const struct tik_program *program,
+                 size_t local_size)
+{
+    bool fit = true;
+    for (size_t k = 0; k < TIK_KERNELS; k++)
+        if (program->kernels[k] != NULL)
+            fit &= kernel_limit(device, program->kernels[k]) >= local_size;
+    return fit;
 }
 
 enum tik_status tik_opencl_program_create(struct tik_backend *backend, const struct tik_plan *plan,
@@ -230,23 +266,24 @@ enum tik_status tik_opencl_program_create(struct tik_backend *backend, const str
     struct tik_program *made = calloc(1, sizeof *made);
     if (made == NULL)
         return tik_error_memory("a program's handle", sizeof *made);
-    made->rule_size = plan != NULL ? plan->rule->scalars_size : 0;
+    made->rule_size = plan->kind == TIK_PROGRAM_STEP ? plan->rule->scalars_size : 0;
+    made->zero_grad = plan->gather.zero_grad;
 
     size_t local_size = device->local_size;
     enum tik_status status;
-    bool fits = false;
+    bool fit = false;
     do {
         status = get_entry(device, plan, local_size, &made->entry);
         if (status == TIK_OK)
             status = make_kernels(made, plan);
         if (status != TIK_OK)
             break;
-        fits = kernel_limit(device, made->kernels[0]) >= local_size;
-        if (!fits) {
+        fit = fits(device, made, local_size);
+        if (!fit) {
             release_kernels(made);
             local_size /= 2;
         }
-    } while (!fits);
+    } while (!fit);
     if (status != TIK_OK) {
         tik_opencl_program_destroy(backend, made);
         return status;

@@ -1,4 +1,4 @@
-/* Launches: a step's commands wait at a gate until all are enqueued. */
+/* A step: its commands wait at a gate until all are enqueued; launch.c gives them. */
 #include "inside.h"
 
 #include <stdlib.h>
@@ -92,114 +92,6 @@ enum tik_status tik_opencl_step_begin(struct tik_backend *backend, size_t comman
         return status;
     b->step_events = b->event_count;
     return commands > 1 ? close_gate(b) : TIK_OK;
-}
-
-struct argument {
-    size_t size;
-    const void *value;
-};
-
-static enum tik_status set_arguments(cl_kernel kernel, const struct argument *arguments,
-                                     cl_uint count)
-{
-    for (cl_uint i = 0; i < count; i++) {
-        const cl_int error = clSetKernelArg(kernel, i, arguments[i].size, arguments[i].value);
-        if (error != CL_SUCCESS)
-            return tik_error_set(TIK_ERROR_DEVICE, "clSetKernelArg %u: %s", (unsigned)i,
-                                 tik_opencl_error_name(error));
-    }
-    return TIK_OK;
-}
-
-static enum tik_status launch(struct opencl_backend *b, struct tik_program *program, size_t slot,
-                              uint64_t groups)
-{
-    const size_t local = program->entry->local_size;
-    if (groups > SIZE_MAX / local)
-        return tik_error_set(TIK_ERROR_DEVICE, "%llu blocks are too many for one launch",
-                             (unsigned long long)groups);
-    const size_t global = (size_t)groups * local;
-    cl_event event;
-    const cl_int error =
-        clEnqueueNDRangeKernel(b->device->queue, program->kernels[slot], 1, NULL, &global, &local,
-                               b->gate != NULL, b->gate != NULL ? &b->gate : NULL, &event);
-    if (error != CL_SUCCESS)
-        return tik_opencl_failed("clEnqueueNDRangeKernel", error);
-    b->events[b->event_count++] = event;
-    return TIK_OK;
-}
-
-/* A buffer as an argument; one that is not used is NULL in the kernel. */
-static struct argument buffer_argument(const struct tik_buffer *buffer)
-{
-    return (struct argument){sizeof(cl_mem), buffer != NULL ? &buffer->mem : NULL};
-}
-
-#define VALUE(lvalue)                                                                              \
-    (struct argument)                                                                              \
-    {                                                                                              \
-        sizeof(lvalue), &(lvalue)                                                                  \
-    }
-
-static enum tik_status set_step_arguments(const struct tik_apply *a)
-{
-    const cl_ulong count = a->count;
-    const struct argument arguments[] = {
-        VALUE(count),
-        buffer_argument(a->blocks),
-        buffer_argument(a->param),
-        buffer_argument(a->grad),
-        buffer_argument(a->state[0]),
-        buffer_argument(a->state[1]),
-        buffer_argument(a->state[2]),
-        buffer_argument(a->state[3]),
-        VALUE(a->at),
-        buffer_argument(a->factor),
-        VALUE(a->values->step),
-        {a->program->rule_size, a->values->rule},
-        buffer_argument(a->partials),
-    };
-    return set_arguments(a->program->kernels[0], arguments, sizeof arguments / sizeof *arguments);
-}
-
-enum tik_status tik_opencl_apply(struct tik_backend *backend, const struct tik_apply *a)
-{
-    struct opencl_backend *b = self(backend);
-    enum tik_status status = tik_opencl_memory_to_device(b, a->param, true);
-    if (status == TIK_OK)
-        status = tik_opencl_memory_to_device(b, a->grad, false);
-    if (status == TIK_OK)
-        status = set_step_arguments(a);
-    return status == TIK_OK ? launch(b, a->program, 0, a->block_count) : status;
-}
-
-enum tik_status tik_opencl_norm_blocks(struct tik_backend *backend, const struct tik_norm_blocks *a)
-{
-    struct opencl_backend *b = self(backend);
-    const cl_ulong at = a->at;
-    const struct argument arguments[] = {
-        buffer_argument(a->blocks),
-        buffer_argument(a->grad),
-        VALUE(at),
-        buffer_argument(a->sums),
-    };
-    enum tik_status status = tik_opencl_memory_to_device(b, a->grad, false);
-    if (status == TIK_OK)
-        status =
-            set_arguments(a->program->kernels[0], arguments, sizeof arguments / sizeof *arguments);
-    return status == TIK_OK ? launch(b, a->program, 0, a->block_count) : status;
-}
-
-enum tik_status tik_opencl_norm_finish(struct tik_backend *backend, const struct tik_norm_finish *a)
-{
-    const cl_uint count = a->tensor_count;
-    const struct argument arguments[] = {
-        buffer_argument(a->tensors), VALUE(count),       buffer_argument(a->sums),
-        buffer_argument(a->totals),  VALUE(a->max_norm), buffer_argument(a->factor),
-    };
-    const enum tik_status status =
-        set_arguments(a->program->kernels[1], arguments, sizeof arguments / sizeof *arguments);
-    return status == TIK_OK ? launch(self(backend), a->program, 1, 1) : status;
 }
 
 /*
@@ -300,7 +192,7 @@ static enum tik_status check_queue(const struct opencl_backend *b, cl_command_qu
     return TIK_OK;
 }
 
-enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik_apply *a,
+enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik_launch *l,
                                    cl_command_queue queue, unsigned wait_count,
                                    struct _cl_event *const *waits, struct _cl_event **event)
 {
@@ -308,18 +200,18 @@ enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik
     if (status != TIK_OK)
         return status;
     cl_int error;
-    if (a->block_count == 0) {
+    if (l->spans.blocks == 0) {
         error = event == NULL ? CL_SUCCESS
                               : clEnqueueMarkerWithWaitList(queue, wait_count, waits, event);
         return error == CL_SUCCESS ? TIK_OK
                                    : tik_opencl_failed("clEnqueueMarkerWithWaitList", error);
     }
-    status = set_step_arguments(a);
+    status = tik_opencl_set_arguments(l);
     if (status != TIK_OK)
         return status;
-    const size_t local = a->program->entry->local_size;
-    const size_t global = (size_t)a->block_count * local;
-    error = clEnqueueNDRangeKernel(queue, a->program->kernels[0], 1, NULL, &global, &local,
+    const size_t local = l->program->entry->local_size;
+    const size_t global = (size_t)l->spans.blocks * local;
+    error = clEnqueueNDRangeKernel(queue, l->program->kernels[l->kernel], 1, NULL, &global, &local,
                                    wait_count, waits, event);
     return error == CL_SUCCESS ? TIK_OK : tik_opencl_failed("clEnqueueNDRangeKernel", error);
 }

@@ -11,26 +11,11 @@
 #endif
 
 #include "../error.h"
-#include "numeric.h"
-#include "reduce.h"
-#include "step.h"
-
-/* Below this many blocks a parallel region costs more than it saves. */
-#define PARALLEL_BLOCKS 64
+#include "launch.h"
 
 struct scalar_backend {
     struct tik_backend head;
     int threads; /* 0: OpenMP's own number */
-};
-
-struct tik_buffer {
-    unsigned char *bytes;
-    bool owned;
-};
-
-struct tik_program {
-    bool norm;
-    struct tik_plan plan;
 };
 
 static enum tik_status instance(struct tik_backend *backend, struct tik_backend **made)
@@ -118,8 +103,7 @@ static enum tik_status program_create(struct tik_backend *backend, const struct 
     struct tik_program *made = calloc(1, sizeof *made);
     if (made == NULL)
         return tik_error_memory("a program", sizeof *made);
-    if (plan != NULL)
-        made->plan = *plan;
+    made->plan = *plan;
     *program = made;
     return TIK_OK;
 }
@@ -156,93 +140,10 @@ static enum tik_status step_end(struct tik_backend *backend, enum tik_status sta
     return status;
 }
 
-static float *floats(const struct tik_buffer *memory, uint64_t at)
-{
-    return memory != NULL ? (float *)memory->bytes + at : NULL;
-}
-
-static struct tik_block get_block(const struct tik_buffer *blocks, uint64_t count, uint64_t b)
-{
-    if (blocks != NULL)
-        return ((const struct tik_block *)blocks->bytes)[b];
-    const uint64_t first = b * TIK_BLOCK;
-    const uint64_t rest = count - first;
-    return (struct tik_block){.first = first,
-                              .length = (uint32_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK),
-                              .slot = (uint32_t)b};
-}
-
-static int thread_count(struct tik_backend *backend)
+static enum tik_status launch(struct tik_backend *backend, const struct tik_launch *l)
 {
     const int threads = ((struct scalar_backend *)backend)->threads;
-    return threads > 0 ? threads : omp_get_max_threads();
-}
-
-static void apply_block(const struct tik_apply *a, uint64_t b)
-{
-    const struct tik_plan *plan = &a->program->plan;
-    const struct tik_block block = get_block(a->blocks, a->count, b);
-    float *state[TIK_MAX_STATES] = {NULL};
-    for (size_t k = 0; k < plan->variant->state_count; k++)
-        state[k] = floats(a->state[k], a->at.state[k] + block.first);
-    struct tik_partial *partial =
-        a->partials != NULL ? (struct tik_partial *)a->partials->bytes + block.slot : NULL;
-
-    tik_scalar_step(plan, a->values, block.length, floats(a->param, a->at.param + block.first),
-                    floats(a->grad, a->at.grad + block.first), state, floats(a->factor, 0),
-                    partial);
-}
-
-/* Which blocks a thread takes does not matter to the bits: each block is a sum of its own. */
-static enum tik_status apply(struct tik_backend *backend, const struct tik_apply *a)
-{
-    const int threads = thread_count(backend);
-    const int64_t count = (int64_t)a->block_count;
-    (void)threads;
-#pragma omp parallel num_threads(threads) if (count >= PARALLEL_BLOCKS && threads != 1)
-    {
-        fenv_t saved;
-        tik_numeric_enter(&saved);
-#pragma omp for schedule(static)
-        for (int64_t b = 0; b < count; b++)
-            apply_block(a, (uint64_t)b);
-        tik_numeric_leave(&saved);
-    }
-    return TIK_OK;
-}
-
-static enum tik_status norm_blocks(struct tik_backend *backend, const struct tik_norm_blocks *a)
-{
-    const int threads = thread_count(backend);
-    const int64_t count = (int64_t)a->block_count;
-    float *sums = floats(a->sums, 0);
-    (void)threads;
-#pragma omp parallel num_threads(threads) if (count >= PARALLEL_BLOCKS && threads != 1)
-    {
-        fenv_t saved;
-        tik_numeric_enter(&saved);
-#pragma omp for schedule(static)
-        for (int64_t b = 0; b < count; b++) {
-            const struct tik_block block = get_block(a->blocks, 0, (uint64_t)b);
-            sums[block.slot] =
-                tik_scalar_squares(block.length, floats(a->grad, a->at + block.first));
-        }
-        tik_numeric_leave(&saved);
-    }
-    return TIK_OK;
-}
-
-static enum tik_status norm_finish(struct tik_backend *backend, const struct tik_norm_finish *a)
-{
-    (void)backend;
-    const struct tik_tensor_blocks *tensors = (const struct tik_tensor_blocks *)a->tensors->bytes;
-    float *sums = floats(a->sums, 0), *totals = floats(a->totals, 0);
-    fenv_t saved;
-    tik_numeric_enter(&saved);
-    for (size_t t = 0; t < a->tensor_count; t++)
-        totals[t] = tik_row_sum(sums + tensors[t].first, tensors[t].count);
-    tik_scalar_clip(tik_row_sum(totals, a->tensor_count), a->max_norm, floats(a->factor, 0));
-    tik_numeric_leave(&saved);
+    tik_scalar_launch(l, threads > 0 ? threads : omp_get_max_threads());
     return TIK_OK;
 }
 
@@ -262,15 +163,14 @@ static const struct tik_backend_ops ops = {
     .memory_destroy = memory_destroy,
     .memory_write = memory_write,
     .memory_read = memory_read,
+    .memory_post = memory_write,
     .memory_handle = memory_handle,
     .program_create = program_create,
     .program_destroy = program_destroy,
     .program_conformance = program_conformance,
     .program_judge = program_judge,
     .step_begin = step_begin,
-    .norm_blocks = norm_blocks,
-    .norm_finish = norm_finish,
-    .apply = apply,
+    .launch = launch,
     .step_end = step_end,
     .finish = finish,
 };

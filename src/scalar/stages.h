@@ -14,6 +14,9 @@ tik_rule_twin tik_scalar_ftrl;
 
 tik_after_twin tik_scalar_asgd_average;
 
+tik_factor_twin tik_scalar_factor_lasso, tik_scalar_factor_ball, tik_scalar_factor_coupled_lasso;
+extern const struct tik_shape_twin tik_scalar_l1_ball, tik_scalar_simplex;
+
 tik_penalty_twin tik_scalar_coupled_l1, tik_scalar_coupled_l2, tik_scalar_coupled_elastic_net;
 tik_penalty_twin tik_scalar_proximal_l1, tik_scalar_proximal_l2, tik_scalar_proximal_elastic_net;
 tik_penalty_twin tik_scalar_value_l1, tik_scalar_value_l2, tik_scalar_value_elastic_net;

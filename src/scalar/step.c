@@ -6,13 +6,15 @@
 
 #include <string.h>
 
+#include "gradient.h"
+#include "norm.h"
 #include "numeric.h"
 #include "reduce.h"
 
-static void scale_by_factor(size_t n, const float *restrict g, float factor, float *restrict out)
+static void clip_by_factor(size_t n, float *g, float factor)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = g[i] * factor;
+        g[i] = g[i] * factor;
 }
 
 static void ascend(size_t n, float *g)
@@ -39,80 +41,157 @@ static void replace(size_t n, float *restrict p, const float *restrict next)
     memcpy(p, next, n * sizeof *p);
 }
 
-/* The gradient as the rule sees it: `out` or, where no stage changes it, g itself. */
-static const float *prepare_gradient(const struct tik_plan *plan,
-                                     const struct tik_plan_values *values, size_t n, const float *p,
-                                     const float *g, const float *factor, float *out)
+static void average(size_t n, float *restrict ema, const float *restrict p,
+                    const struct step_scalars *k)
 {
-    bool changed = plan->clipped || plan->maximize;
-    for (size_t i = 0; i < plan->penalty_count; i++)
-        changed |= plan->penalty[i].coupled.twin != NULL;
-    if (!changed)
-        return g;
+    const float decay = k->ema_decay, intake = k->ema_intake;
+    for (size_t i = 0; i < n; i++)
+        ema[i] = decay * ema[i] + intake * p[i];
+}
 
-    if (plan->clipped)
-        scale_by_factor(n, g, factor[0], out);
-    else
-        memcpy(out, g, n * sizeof *g);
+static uint64_t find_factor(enum tik_scope scope, const struct tik_place *place, uint32_t j)
+{
+    if (scope == TIK_SCOPE_TENSOR)
+        return unit_of_tensor(place, j);
+    return scope == TIK_SCOPE_ROW ? unit_of_row(place, j) : unit_of_column(place, j);
+}
+
+static void clip_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
+{
+    for (uint32_t j = 0; j < block->place.length; j++)
+        g[j] = g[j] * block->clips[find_factor(scope, &block->place, j)];
+}
+
+static void grouped_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
+{
+    for (uint32_t j = 0; j < block->place.length; j++)
+        g[j] = g[j] + block->factors[find_factor(scope, &block->place, j)] * block->p[j];
+}
+
+/* Whether any stage before the rule changes the gradient. */
+static bool changes(const struct tik_plan *plan)
+{
+    const struct tik_gather *gather = &plan->gather;
+    bool changed = tik_scalar_gathers(gather) || gather->limit || gather->clip != TIK_CLIP_NONE ||
+                   plan->maximize;
+    for (size_t i = 0; i < plan->penalty_count; i++)
+        changed |= plan->penalty[i].coupled.twin != NULL || plan->penalty[i].group_coupled;
+    return changed;
+}
+
+static void clip(const struct tik_plan *plan, const struct tik_block *block, float *g)
+{
+    const struct tik_gather *gather = &plan->gather;
+    if (gather->clip == TIK_CLIP_ALL)
+        clip_by_factor(block->place.length, g, block->control->clip);
+    else if (gather->clip != TIK_CLIP_NONE)
+        clip_by_unit(block, tik_gather_scope(gather), g);
+}
+
+/* The gradient as the rule sees it: `out` or, where no stage changes it, the block's own. */
+static const float *prepare(const struct tik_plan *plan, const struct step_scalars *step,
+                            const struct tik_block *block, float *out)
+{
+    const size_t n = block->place.length;
+    if (!changes(plan))
+        return block->g;
+
+    const float unscale = plan->gather.unscale ? block->control->unscale : 1.0f;
+    tik_scalar_gather(&plan->gather, &step->gradient, n, block->g, block->state[TIK_SUM], unscale,
+                      out);
+    clip(plan, block, out);
     if (plan->maximize)
         ascend(n, out);
     for (size_t i = 0; i < plan->penalty_count; i++)
         if (plan->penalty[i].coupled.twin != NULL)
-            plan->penalty[i].coupled.twin(n, p, &values->step.penalty[i], out);
+            plan->penalty[i].coupled.twin(n, block->p, &step->penalty[i], out);
+    const size_t group = tik_plan_coupled_group(plan);
+    if (group < TIK_PENALTY_SLOTS)
+        grouped_by_unit(block, plan->penalty[group].scope, out);
+    if (plan->gather.limit && plan->gather.late)
+        tik_scalar_limit_by_value(n, &step->gradient, out);
     return out;
 }
 
-static void report(const struct tik_plan *plan, const struct tik_plan_values *values, size_t n,
-                   const float *p, struct tik_partial *partial)
+static void report(const struct tik_plan *plan, const struct step_scalars *step,
+                   const struct tik_block *block)
 {
+    const size_t n = block->place.length;
+    const float *p = block->p;
     float terms[TIK_BLOCK] = {0};
     for (size_t i = 0; i < plan->penalty_count; i++)
         if (plan->penalty[i].value.twin != NULL)
-            plan->penalty[i].value.twin(n, p, &values->step.penalty[i], terms);
-    partial->penalty = tik_block_sum(terms);
-    partial->squares = tik_scalar_squares(n, p);
+            plan->penalty[i].value.twin(n, p, &step->penalty[i], terms);
+    block->partial->penalty = tik_block_sum(terms);
+    block->partial->squares = tik_scalar_squares(n, p);
 
     uint32_t zeros = 0;
     for (size_t i = 0; i < n; i++)
         zeros += p[i] == 0.0f;
-    partial->zeros = zeros;
+    block->partial->zeros = zeros;
 }
 
-void tik_scalar_step(const struct tik_plan *plan, const struct tik_plan_values *values, size_t n,
-                     float *p, const float *g, float *const *s, const float *factor,
-                     struct tik_partial *partial)
+void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *block)
 {
-    float gradient[TIK_BLOCK], step[TIK_BLOCK];
-    g = prepare_gradient(plan, values, n, p, g, factor, gradient);
-    plan->variant->twin(n, p, g, s, values->rule, step);
+    if (plan->ema)
+        average(block->place.length, block->state[TIK_EMA], block->p, &row->step);
+    if (plan->report)
+        report(plan, &row->step, block);
+}
+
+void tik_scalar_accumulate(const struct tik_plan *plan, const struct tik_block *block)
+{
+    const size_t n = block->place.length;
+    float *restrict sum = block->state[TIK_SUM];
+    const float *restrict g = block->g;
+    for (size_t i = 0; i < n; i++)
+        sum[i] += g[i];
+    if (plan->gather.zero_grad)
+        memset(block->g, 0, n * sizeof *block->g);
+}
+
+void tik_scalar_clear(const struct tik_plan *plan, const struct tik_block *block)
+{
+    const size_t bytes = block->place.length * sizeof(float);
+    if (plan->gather.zero_grad)
+        memset(block->g, 0, bytes);
+    if (plan->gather.mean)
+        memset(block->state[TIK_SUM], 0, bytes);
+}
+
+void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *block)
+{
+    float gradient[TIK_BLOCK], taken[TIK_BLOCK];
+    const size_t n = block->place.length;
+    const struct step_scalars *step = &row->step;
+    float *p = block->p;
+    const float *g = prepare(plan, step, block, gradient);
+    plan->variant->twin(n, p, g, block->state, row->rule, taken);
     if (plan->rule->replaces)
-        replace(n, p, step);
+        replace(n, p, taken);
     else if (plan->decoupled)
-        subtract_decay_and_step(n, p, step, values->step.decay);
+        subtract_decay_and_step(n, p, taken, step->decay);
     else
-        subtract_step(n, p, step);
+        subtract_step(n, p, taken);
     for (size_t i = 0; i < plan->penalty_count; i++)
         if (plan->penalty[i].proximal.twin != NULL)
-            plan->penalty[i].proximal.twin(n, NULL, &values->step.penalty[i], p);
+            plan->penalty[i].proximal.twin(n, NULL, &step->penalty[i], p);
     if (plan->variant->after_twin != NULL)
-        plan->variant->after_twin(n, p, s, values->rule);
-    if (plan->report)
-        report(plan, values, n, p, partial);
+        plan->variant->after_twin(n, p, block->state, row->rule);
+    tik_scalar_clear(plan, block);
+    if (!plan->late)
+        tik_scalar_late(plan, row, block);
 }
 
-float tik_scalar_squares(size_t n, const float *g)
+void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
+                        const struct tik_block *block, float *first, float *second)
 {
-    float squares[TIK_BLOCK];
-    for (size_t i = 0; i < n; i++)
-        squares[i] = g[i] * g[i];
-    memset(squares + n, 0, (TIK_BLOCK - n) * sizeof *squares);
-    return tik_block_sum(squares);
-}
-
-void tik_scalar_clip(float total, float max_norm, float *factor)
-{
-    const float norm = square_root(total);
-    const float clip = divide(max_norm, norm + 1e-6f);
-    factor[0] = clip >= 1.0f ? 1.0f : clip; /* a NaN stays one */
-    factor[1] = norm;
+    float gradient[TIK_BLOCK], one[TIK_BLOCK], other[TIK_BLOCK];
+    const size_t n = block->place.length;
+    const float *g = prepare(plan, &row->step, block, gradient);
+    plan->variant->measure->measure_twin(n, block->p, g, block->state, row->rule, one, other);
+    *first = tik_scalar_squares(n, one);
+    *second = tik_scalar_squares(n, other);
 }

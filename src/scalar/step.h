@@ -1,21 +1,39 @@
-/* Scalar twin of cl/step.cl and cl/norm.cl: one block. */
+/* Scalar twin of cl/step.cl and cl/measure.cl: one block. */
 #ifndef TIK_SRC_SCALAR_STEP_H
 #define TIK_SRC_SCALAR_STEP_H
 
 #include "../plan.h"
+#include "span.h"
+
+/* One block of a tensor, and what its stages look up. */
+struct tik_block {
+    struct tik_place place;
+    float *p, *g;
+    float *state[TIK_ARRAYS]; /* those that the plan has */
+    const struct tik_control *control;
+    const float *clips, *factors;
+    struct tik_partial *partial; /* NULL: no report */
+};
 
 /*
- * Steps n <= TIK_BLOCK elements through the stages of the plan. `factor` is read when the plan
- * clips, `partial` written when it reports.
+ * Steps the block through the stages of the plan; `row`: the scalars, the rule's ratio of norms
+ * among them.
  */
-void tik_scalar_step(const struct tik_plan *plan, const struct tik_plan_values *values, size_t n,
-                     float *p, const float *g, float *const *s, const float *factor,
-                     struct tik_partial *partial);
+void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *block);
 
-/* The sum of squares of n <= TIK_BLOCK values, by the fixed tree. */
-float tik_scalar_squares(size_t n, const float *g);
+/* The sums of squares that the rule measures. */
+void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
+                        const struct tik_block *block, float *first, float *second);
 
-/* factor[0] = min(1, max_norm / (norm + 1e-6)), factor[1] = norm = sqrt(total). */
-void tik_scalar_clip(float total, float max_norm, float *factor);
+/* Average and report, when they come after penalties on units. */
+void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *block);
+
+/* sum <- sum + g */
+void tik_scalar_accumulate(const struct tik_plan *plan, const struct tik_block *block);
+
+/* What is cleared once the gradients were used, or are of no use. */
+void tik_scalar_clear(const struct tik_plan *plan, const struct tik_block *block);
 
 #endif

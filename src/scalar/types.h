@@ -21,6 +21,24 @@ typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *cons
 /* What a rule does after the proximal stages, with the new p. */
 typedef void tik_after_twin(size_t n, const float *p, float *const *s, const void *scalars);
 
+/*
+ * A rule that measures: reads p and g, updates the states s[0..], writes the two numbers of each
+ * element whose squares are summed; and the ratio that follows from the two sums.
+ */
+typedef void tik_measure_twin(size_t n, const float *p, const float *g, float *const *s,
+                              const void *scalars, float *first, float *second);
+typedef float tik_ratio_twin(float first, float second, const void *scalars);
+
+/* A penalty on units: the factor that follows from a unit's sum of squares. */
+typedef float tik_factor_twin(float squares, const struct penalty_scalars *k);
+
+/* A projection: how far an element stands out, where the level may be, what is left. */
+struct tik_shape_twin {
+    float (*height)(float p);
+    float (*level)(float level);
+    float (*rest)(float rest, float p);
+};
+
 /* A penalty's stage: coupled changes g, proximal changes p, value adds to the sum's terms. */
 typedef void tik_penalty_twin(size_t n, const float *p, const struct penalty_scalars *k,
                               float *result);

@@ -1,0 +1,246 @@
+/*
+ * Penalties on whole units (a tensor, its rows, its columns), after the step or, coupled, before it:
+ *
+ *     group_blocks    sums over one block of p^2
+ *     group_factors   factors[unit] <- FACTOR(||p_unit||): what multiplies the unit's elements
+ *     group_scale     p <- factors[unit]*p
+ *     group_project   the nearest point of a simplex or an l1 ball; one work-group a unit
+ *
+ *     group lasso     max(0, 1 - lr*weight/||p||)      Yuan and Lin 2006; 0 where ||p|| = 0
+ *     ball            min(1, radius/||p||)             max-norm: Srebro, Rennie, Jaakkola 2005
+ *     coupled lasso   weight/||p||                     subgradient; 0 where ||p|| = 0
+ *
+ * Scalar twin: src/scalar/group.c.
+ */
+#include "numeric.cl"
+#include "reduce.cl"
+#include "span.cl"
+
+/* Rounds of the projection: a dozen are usual, and the level is good to a rounding long before. */
+#define PROJECT_ROUNDS 64
+
+float factor_lasso(const float squares, const struct penalty_scalars k)
+{
+    const float norm = square_root(squares);
+    const float rest = 1.0f - divide(k.threshold, norm);
+    return norm == 0.0f || rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
+}
+
+float factor_ball(const float squares, const struct penalty_scalars k)
+{
+    const float norm = square_root(squares);
+    return norm <= k.radius ? 1.0f : divide(k.radius, norm);
+}
+
+float factor_coupled_lasso(const float squares, const struct penalty_scalars k)
+{
+    const float norm = square_root(squares);
+    return norm == 0.0f ? 0.0f : divide(k.weight, norm);
+}
+
+/* A unit that the factor takes away is exactly 0, an infinity among it too. */
+float scale(const float p, const float factor)
+{
+    return factor == 0.0f ? 0.0f : factor == 1.0f ? p : factor * p;
+}
+
+/* The scalars of the penalty in this slot, of the row that the device picked. */
+struct penalty_scalars pick_penalty(const struct penalty_scalars given, const uint slot,
+                                    __global const struct tik_row *rows,
+                                    __global const struct tik_progress *progress,
+                                    const uint group)
+{
+    return GUARD ? rows[group * TIK_ROWS + progress[group].row].step.penalty[slot] : given;
+}
+
+__kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
+void tik_group_blocks(__global const struct tik_span *restrict spans,
+                      const uint span_count,
+                      __global const float *restrict param,
+                      const ulong at,
+                      __global const struct tik_control *restrict control,
+                      __global float *restrict sums)
+{
+    __local float scratch[LOCAL_SIZE];
+    const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
+    float squares[ITEMS];
+    if (GUARD && control->skip)
+        return;
+    for (uint n = 0; n < ITEMS; n++) {
+        const uint j = n * LOCAL_SIZE + get_local_id(0);
+        const float p = j < place.length ? param[at + place.first + j * place.stride] : 0.0f;
+        squares[n] = p * p;
+    }
+    const float sum = block_sum(squares, scratch);
+    if (get_local_id(0) == 0)
+        sums[place.slot] = sum;
+}
+
+__kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
+void tik_group_factors(__global const struct tik_span *restrict spans,
+                       const uint span_count,
+                       const uint slot,
+                       const struct penalty_scalars values,
+                       __global const struct tik_row *restrict rows,
+                       __global const struct tik_progress *restrict progress,
+                       const uint group,
+                       __global float *sums,
+                       __global float *restrict factors)
+{
+    __local float scratch[LOCAL_SIZE];
+    const struct penalty_scalars k = pick_penalty(values, slot, rows, progress, group);
+    const uint u = (uint)get_group_id(0);
+    const struct tik_span span = spans[find_unit(spans, span_count, u)];
+    const uint blocks = (uint)((span.length + TIK_BLOCK - 1) / TIK_BLOCK);
+    const uint nth = u - span.order;
+    __global float *row = sums + span.slot + nth * blocks;
+
+    row_sum(row, blocks, scratch);
+    if (get_local_id(0) == 0)
+        factors[span.unit + nth] = FACTOR(row[0], k);
+}
+
+__kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
+void tik_group_scale(__global const struct tik_span *restrict spans,
+                     const uint span_count,
+                     __global float *restrict param,
+                     const ulong at,
+                     __global const struct tik_control *restrict control,
+                     __global const float *restrict factors)
+{
+    const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
+    if (GUARD && control->skip)
+        return;
+    const float factor = factors[place.unit];
+    for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
+        const ulong i = at + place.first + j * place.stride;
+        param[i] = scale(param[i], factor);
+    }
+}
+
+/* How far an element stands out: |p| for the ball, p for the simplex. */
+float height_l1_ball(const float p)
+{
+    return fabs(p);
+}
+
+float height_simplex(const float p)
+{
+    return p;
+}
+
+/* What is left of an element that stands out by `rest`. */
+float rest_l1_ball(const float rest, const float p)
+{
+    return copysign(rest, p);
+}
+
+float rest_simplex(const float rest, const float p)
+{
+    return rest;
+}
+
+/* The level never falls below 0 in the ball, where points inside stay as they are. */
+float level_l1_ball(const float level)
+{
+    return level < 0.0f ? 0.0f : level;
+}
+
+float level_simplex(const float level)
+{
+    return level;
+}
+
+/* The largest height of a unit, for all items of the group. */
+float unit_top(const struct tik_span span, __global const float *param, __local float *scratch)
+{
+    const uint l = get_local_id(0);
+    float top = -INFINITY;
+    for (ulong j = l; j < span.length; j += LOCAL_SIZE) {
+        const float x = HEIGHT(param[j * span.stride]);
+        top = x > top ? x : top;
+    }
+    scratch[l] = top;
+    for (uint distance = LOCAL_SIZE / 2; distance > 0; distance /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (l < distance && scratch[l + distance] > scratch[l])
+            scratch[l] = scratch[l + distance];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const float most = scratch[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return most;
+}
+
+/* The sum of what stands out above a level, and how many elements do. */
+float unit_excess(const struct tik_span span, __global const float *param, const float level,
+                  __global float *sums, uint *count, __local float *scratch)
+{
+    const uint blocks = (uint)((span.length + TIK_BLOCK - 1) / TIK_BLOCK);
+    float excess[ITEMS], above[ITEMS];
+    *count = 0;
+    for (uint b = 0; b < blocks; b++) {
+        for (uint n = 0; n < ITEMS; n++) {
+            const ulong j = (ulong)b * TIK_BLOCK + n * LOCAL_SIZE + get_local_id(0);
+            const float rest =
+                j < span.length ? HEIGHT(param[j * span.stride]) - level : 0.0f;
+            excess[n] = rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
+            above[n] = rest > 0.0f ? 1.0f : 0.0f;
+        }
+        const float sum = block_sum(excess, scratch);
+        *count += (uint)block_sum(above, scratch); /* exact: at most TIK_BLOCK */
+        if (get_local_id(0) == 0)
+            sums[b] = sum;
+    }
+    barrier(CLK_GLOBAL_MEM_FENCE);
+    row_sum(sums, blocks, scratch);
+    barrier(CLK_GLOBAL_MEM_FENCE);
+    const float total = sums[0];
+    barrier(CLK_GLOBAL_MEM_FENCE); /* sums is used again */
+    return total;
+}
+
+/*
+ * The level above which the heights sum to the radius, by Newton's iteration from below on a convex
+ * function, which ends where it does not rise any more (Condat 2016, section 2): p is what stands
+ * out above it.
+ */
+__kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
+void tik_group_project(__global const struct tik_span *restrict spans,
+                       const uint span_count,
+                       __global float *restrict params,
+                       const ulong at,
+                       const uint slot,
+                       const struct penalty_scalars values,
+                       __global const struct tik_control *restrict control,
+                       __global const struct tik_row *restrict rows,
+                       __global const struct tik_progress *restrict progress,
+                       const uint group,
+                       __global float *sums)
+{
+    __local float scratch[LOCAL_SIZE];
+    const struct penalty_scalars k = pick_penalty(values, slot, rows, progress, group);
+    const uint u = (uint)get_group_id(0);
+    const struct tik_span span = spans[find_unit(spans, span_count, u)];
+    const uint blocks = (uint)((span.length + TIK_BLOCK - 1) / TIK_BLOCK);
+    const uint nth = u - span.order;
+    __global float *row = sums + span.slot + nth * blocks;
+    __global float *param = params + at + span.first + nth * span.step;
+    if (GUARD && control->skip)
+        return;
+
+    float level = LEVEL(unit_top(span, param, scratch) - k.radius);
+    for (uint round = 0; round < PROJECT_ROUNDS; round++) {
+        uint count;
+        const float excess = unit_excess(span, param, level, row, &count, scratch);
+        const float rise = divide(excess - k.radius, (float)count);
+        if (!(rise > 0.0f) || level + rise == level)
+            break;
+        level = level + rise;
+    }
+    for (ulong j = get_local_id(0); j < span.length; j += LOCAL_SIZE) {
+        const float p = param[j * span.stride];
+        const float rest = HEIGHT(p) - level;
+        param[j * span.stride] = rest <= 0.0f ? 0.0f : REST(rest, p);
+    }
+}

@@ -1,0 +1,257 @@
+/* What an optimizer has and knows, to look at and to restore. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "numeric.h"
+#include "optimizer.h"
+#include "scalar/numeric.h"
+
+/* Steps are counted in double too, where bias corrections and schedules are computed. */
+#define TIK_MAX_STEPS (UINT64_C(1) << 53)
+
+size_t tik_optimizer_groups(const struct tik_optimizer *optimizer)
+{
+    return optimizer != NULL ? optimizer->group_count : 0;
+}
+
+size_t tik_optimizer_tensors(const struct tik_optimizer *optimizer)
+{
+    return optimizer != NULL ? optimizer->store.tensor_count : 0;
+}
+
+enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size_t tensor,
+                                     struct tik_tensor_info *info)
+{
+    const enum tik_status status = tik_optimizer_check_tensor(optimizer, tensor);
+    if (status != TIK_OK)
+        return status;
+    if (info == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "info is NULL");
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const struct tik_group *group = &optimizer->groups[entry->group];
+    *info = (struct tik_tensor_info){
+        .name = entry->name,
+        .group = entry->group,
+        .rank = entry->rank,
+        .count = entry->count,
+        .shape = entry->shape,
+        .active = entry->active,
+        .states = group->names,
+        .state_count = optimizer->store.pieces[entry->piece].layout.count,
+    };
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_group_rule(const struct tik_optimizer *optimizer, size_t group,
+                                         const char **rule)
+{
+    const enum tik_status status = tik_optimizer_check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    if (rule == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "rule is NULL");
+    *rule = optimizer->groups[group].policy.rule->info.name;
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_steps(struct tik_optimizer *optimizer, size_t group, uint64_t *steps)
+{
+    const enum tik_status status = tik_optimizer_check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    if (steps == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "steps is NULL");
+    const enum tik_status learned = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
+    if (learned == TIK_OK)
+        *steps = optimizer->groups[group].steps;
+    return learned;
+}
+
+enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t group,
+                                        uint64_t steps)
+{
+    const enum tik_status status = tik_optimizer_check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    if (steps >= TIK_MAX_STEPS)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "steps is %" PRIu64 "; allowed is below 2^53",
+                             steps);
+    const enum tik_status learned = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
+    if (learned == TIK_OK)
+        optimizer->groups[group].steps = steps;
+    return learned;
+}
+
+/* The place of a carried scalar; NULL, and the error set, when there is none of that name. */
+static double *find_carried(const struct tik_optimizer *optimizer, size_t group, const char *name)
+{
+    struct tik_group *found = &optimizer->groups[group];
+    const struct tik_rule_row *rule = found->policy.rule;
+    for (size_t i = 0; i < rule->carried_count; i++)
+        if (name != NULL && strcmp(rule->carried[i], name) == 0)
+            return &found->carried[0][i];
+    tik_error_set(TIK_ERROR_ARGUMENT, "rule %s carries no scalar '%s'", rule->info.name,
+                  name != NULL ? name : "(NULL)");
+    return NULL;
+}
+
+const char *tik_optimizer_carried_name(const struct tik_optimizer *optimizer, size_t group,
+                                       size_t index)
+{
+    if (group >= optimizer->group_count)
+        return NULL;
+    const struct tik_rule_row *rule = optimizer->groups[group].policy.rule;
+    return index < rule->carried_count ? rule->carried[index] : NULL;
+}
+
+enum tik_status tik_optimizer_carried(struct tik_optimizer *optimizer, size_t group,
+                                      const char *name, double *value)
+{
+    const enum tik_status status = tik_optimizer_check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    const double *carried = find_carried(optimizer, group, name);
+    if (carried == NULL)
+        return TIK_ERROR_ARGUMENT;
+    const enum tik_status learned = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
+    if (learned == TIK_OK)
+        *value = *carried;
+    return learned;
+}
+
+enum tik_status tik_optimizer_set_carried(struct tik_optimizer *optimizer, size_t group,
+                                          const char *name, double value)
+{
+    const enum tik_status status = tik_optimizer_check_group(optimizer, group);
+    if (status != TIK_OK)
+        return status;
+    double *carried = find_carried(optimizer, group, name);
+    if (carried == NULL)
+        return TIK_ERROR_ARGUMENT;
+    if (!isfinite(value))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is %g; allowed is any finite number", name,
+                             value);
+    const enum tik_status learned = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
+    if (learned == TIK_OK)
+        *carried = value;
+    return learned;
+}
+
+void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optimizer_stats *stats)
+{
+    *stats = optimizer->stats;
+}
+
+/* A program that could not be had says nothing: the scalar path took its steps. */
+enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
+{
+    const struct tik_backend_ops *ops = optimizer->backend->ops;
+    enum tik_conformance weakest = TIK_EXACT;
+    if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
+        return TIK_UNTESTED;
+    for (size_t g = 0; g <= optimizer->group_count; g++) {
+        const struct tik_program *program =
+            g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;
+        if (program != NULL && ops->program_conformance(program) > weakest)
+            weakest = ops->program_conformance(program);
+    }
+    return weakest;
+}
+
+/* ---- loss scale and skipped steps ---- */
+
+enum tik_status tik_optimizer_scaling(struct tik_optimizer *optimizer, struct tik_scaling *scaling)
+{
+    enum tik_status status = tik_optimizer_check(optimizer);
+    if (status != TIK_OK)
+        return status;
+    if (scaling == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "scaling is NULL");
+    status = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
+    const struct tik_control *seen = &optimizer->guard.seen;
+    if (status == TIK_OK)
+        *scaling = (struct tik_scaling){.scale = (double)seen->scale,
+                                        .clean = seen->clean,
+                                        .skipped = seen->skipped,
+                                        .in_row = seen->in_row};
+    return status;
+}
+
+enum tik_status tik_optimizer_set_scaling(struct tik_optimizer *optimizer,
+                                          const struct tik_scaling *scaling)
+{
+    enum tik_status status = tik_optimizer_check(optimizer);
+    if (status != TIK_OK)
+        return status;
+    if (scaling == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "scaling is NULL");
+    if (!(scaling->scale >= 0x1p-126 && scaling->scale <= 0x1p127))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "scale is %g; allowed is 2^-126 to 2^127",
+                             scaling->scale);
+    status = tik_guard_learn(optimizer);
+    if (status == TIK_OK)
+        status = tik_guard_restore(optimizer, scaling);
+    return tik_optimizer_settle(optimizer, status);
+}
+
+enum tik_status tik_optimizer_scale_buffer(struct tik_optimizer *optimizer, struct _cl_mem **buffer,
+                                           size_t *offset)
+{
+    enum tik_status status = tik_optimizer_check(optimizer);
+    if (status != TIK_OK)
+        return status;
+    if (buffer == NULL || offset == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
+                             buffer == NULL ? "buffer" : "offset");
+    if (!optimizer->gather.unscale)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "the optimizer was made without loss_scale");
+    status = tik_optimizer_settle(optimizer, tik_optimizer_commit(optimizer));
+    if (status != TIK_OK)
+        return status;
+    *buffer = optimizer->backend->ops->memory_handle(optimizer->guard.control);
+    *offset = offsetof(struct tik_control, scale) / sizeof(float);
+    return TIK_OK;
+}
+
+/* ---- the average of the parameters ---- */
+
+/* Its bias corrected, in double: one rounding. */
+static void debias(const struct tik_group *group, size_t count, float *values)
+{
+    fenv_t saved;
+    tik_numeric_enter(&saved);
+    const double weight = 1 - tik_power(group->policy.ema_decay, group->steps);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)((double)values[i] / weight);
+    tik_numeric_leave(&saved);
+}
+
+enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer, size_t tensor,
+                                       float *values)
+{
+    enum tik_status status = tik_optimizer_check_tensor(optimizer, tensor);
+    if (status != TIK_OK)
+        return status;
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const struct tik_group *group = &optimizer->groups[entry->group];
+    if (!group->plan.ema)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "tensor %s: its policy has no average; see tik_policy_set_ema",
+                             entry->name);
+    uint64_t steps = 0;
+    status = tik_optimizer_steps(optimizer, entry->group, &steps);
+    if (status != TIK_OK)
+        return status;
+    if (steps == 0)
+        return tik_optimizer_read(optimizer, tensor, TIK_PARAM, values);
+    size_t slot = 0;
+    while (optimizer->store.pieces[entry->piece].layout.number[slot] != TIK_EMA)
+        slot++;
+    status = tik_optimizer_read(optimizer, tensor, TIK_STATE + (int)slot, values);
+    if (status == TIK_OK && group->policy.ema_debias)
+        debias(group, entry->count, values);
+    return status;
+}
