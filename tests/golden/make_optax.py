@@ -248,7 +248,7 @@ def accumulated():
     """MultiSteps takes the mean of 3 gradients; in between the parameters stay."""
     for name, make, options in (('sgd', make_sgd, SGD), ('adamw', make_adamw, ADAMW)):
         yield make_case(f'MultiSteps, {name}', f'MultiSteps({name}, 3)',
-                        lambda m=make: optax.MultiSteps(m(), every_k_schedule=3),
+                        lambda m=make: optax.MultiSteps(m(), 3, accumulator_dtype=np.float64),
                         dict(rule=name, options=options, around=dict(accumulate=3)))
 
 
