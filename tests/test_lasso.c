@@ -14,15 +14,15 @@
  * solution. Of an element e and d are at most
  *
  *     e: 2^-24 (4 |w| + 4 lr (|g| + l2 |w| + l1)),    |g| <= l1 + l2 |w| at the solution
- *     d: 2^-24 2 (|w| + lr l1), a unit in the last place of w before the threshold: float32 may end
- *        in a cycle of such steps
+ *     d: 2^-24 2 (|w| + lr l1), a unit in the last place of w before the threshold: float32 may
+ *        end in a cycle of such steps
  *
- * (w: the differences with the step and with the threshold, the divisor, the quotient; the step: the
- * gradient, lr, their product, the sum with l2 w; l1: the threshold twice). And where that allows
- * more, 1e-4 of the largest coefficient.
+ * (w: the differences with the step and with the threshold, the divisor, the quotient; the step:
+ * the gradient, lr, their product, the sum with l2 w; l1: the threshold twice). And where that
+ * allows more, 1e-4 of the largest coefficient.
  *
- * Adaptive rules are not here: at rest adam's step is lr sign(g), not lr g, so that a euclidean prox
- * with the threshold lr l1 rests elsewhere than at the lasso.
+ * Adaptive rules are not here: at rest adam's step is lr sign(g), not lr g, so that a euclidean
+ * prox with the threshold lr l1 rests elsewhere than at the lasso.
  */
 #include "foreign.h"
 

@@ -5,7 +5,8 @@
 
 Keras runs on JAX: on TensorFlow its ScheduleFreeAdamW keeps a reference to z where it means the
 value before the step. TensorFlow's own optimizers are its kernels in C++, by tf.raw_ops:
-tf.compat.v1.train's proximal ones hand them float32 options beside float64 parameters. What a case's fields mean is in README.md.
+tf.compat.v1.train's proximal ones hand them float32 options beside float64 parameters. What
+a case's fields mean is in README.md.
 """
 import functools
 import os
