@@ -13,6 +13,7 @@ enum {
     COMMAND_USAGE = 2,  /* usage or bad input: no file was touched */
 };
 
+int bench_run(int argc, char **argv);
 int devices_run(int argc, char **argv);
 int rules_run(int argc, char **argv);
 int step_run(int argc, char **argv);
