@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -55,19 +55,29 @@ static enum tik_status open_device(struct bench *bench, size_t index)
     return TIK_OK;
 }
 
-/* Bytes of memory that can be had, as Linux tells; as much as there may be elsewhere. */
+static size_t physical_memory(void)
+{
+#ifdef _SC_PHYS_PAGES
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && size > 0)
+        return (size_t)pages * (size_t)size;
+#endif
+    return SIZE_MAX;
+}
+
+/* Bytes of memory that can be had, as Linux tells; elsewhere, what the machine has. */
 static size_t free_memory(void)
 {
     FILE *file = fopen("/proc/meminfo", "r");
     if (file == NULL)
-        return SIZE_MAX;
+        return physical_memory();
     char line[128];
     unsigned long long kib = 0;
     while (kib == 0 && fgets(line, sizeof line, file) != NULL)
         if (sscanf(line, "MemAvailable: %llu", &kib) != 1)
             kib = 0;
     fclose(file);
-    return kib > 0 ? (size_t)kib * 1024 : SIZE_MAX;
+    return kib > 0 ? (size_t)kib * 1024 : physical_memory();
 }
 
 static size_t device_memory(const struct bench *bench)
@@ -94,10 +104,10 @@ static int check_memory(struct bench *bench)
         const char *rule = "";
         for (size_t k = 0; k < a->policy_count; k++) {
             struct bench_streams streams;
-            const int code = bench_trial_streams(&a->policies[k], &streams);
+            const int code = bench_steps_streams(&a->policies[k], &streams);
             if (code != COMMAND_OK)
                 return code;
-            const size_t bytes = bench_trial_memory(&streams, a->sizes[i].parameters);
+            const size_t bytes = bench_steps_memory(&streams, a->sizes[i].parameters);
             rule = bytes > due ? tik_policy_rule(a->policies[k].policy) : rule;
             due = bytes > due ? bytes : due;
         }

@@ -122,9 +122,15 @@ struct bench_row {
 /* GB/s of the row's bytes in so many seconds. */
 double bench_row_speed(const struct bench_row *row, double seconds);
 
-/* What the policy moves, and the bytes of memory for steps and limit together. An exit code. */
-int bench_trial_streams(const struct bench_policy *policy, struct bench_streams *streams);
-size_t bench_trial_memory(const struct bench_streams *streams, size_t parameters);
+/* An optimizer with zeros for parameters; then its gradients, and all that steps need. */
+enum tik_status bench_steps_create(struct tik_context *context, const struct bench_policy *policy,
+                                   struct bench_size size, struct tik_optimizer **optimizer);
+enum tik_status bench_steps_prepare(struct tik_optimizer *optimizer, struct bench_size size);
+
+/* What the policy moves; an exit code. The memory that steps and limit take together; launches. */
+int bench_steps_streams(const struct bench_policy *policy, struct bench_streams *streams);
+size_t bench_steps_memory(const struct bench_streams *streams, size_t parameters);
+unsigned bench_steps_launches(const struct bench_policy *policy);
 
 /* Measures one row; an exit code. */
 int bench_trial_run(const struct bench_device *device, const struct bench_policy *policy,

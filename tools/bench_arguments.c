@@ -24,7 +24,7 @@ static const char help[] =
     "                      the gradients to this norm, NAME adds a penalty, which takes the\n"
     "                      KEY=VALUE after it, as in max_norm=1,l1,weight=1e-4\n"
     "  --sizes N,M         parameters, as in 256, 1e6 or 64Mi; 2000x256 is 2,000 tensors of 256\n"
-    "                      (default: 256,2000x256,64Ki,1Mi,16Mi,64Mi)\n"
+    "                      (default: 256,4Ki,64Ki,1Mi,16Mi,64Mi)\n"
     "  --tensors K         how many tensors a size is divided into (default 1)\n"
     "  --device D          auto, scalar, opencl, an index such as 0.1, or part of a name\n"
     "                      (default: the variable TIKHONOV_DEVICE, else auto); repeatable\n"
@@ -79,7 +79,7 @@ static bool parse_count(const char *text, size_t length, double most, size_t *co
     if (!command_parse_real(number, &value))
         return false;
     value *= factor;
-    if (!(value >= 1 && value <= most) || floor(value) != value)
+    if (!(value >= 1 && value <= most && value < (double)SIZE_MAX / 64) || floor(value) != value)
         return false;
     *count = (size_t)value;
     return true;
@@ -128,7 +128,7 @@ static int read_sizes(struct bench_arguments *arguments, const struct texts *tex
                              texts->tensors);
     const char *item = texts->sizes;
     if (item == NULL)
-        item = tensors > 1 ? "1Mi,16Mi,64Mi" : "256,2000x256,64Ki,1Mi,16Mi,64Mi";
+        item = tensors > 1 ? "1Mi,16Mi,64Mi" : "256,4Ki,64Ki,1Mi,16Mi,64Mi";
     arguments->default_sizes = texts->sizes == NULL;
     arguments->sizes = calloc(count_items(item), sizeof *arguments->sizes);
     if (arguments->sizes == NULL)

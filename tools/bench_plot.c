@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "command.h"
@@ -17,7 +18,7 @@ static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73",
 static const int marks[] = {7, 5, 9, 11, 13, 6};
 #define COLOURS (sizeof colours / sizeof *colours)
 
-/* FILE.svg or FILE.png with another suffix of the same length, ".gp" cut short; freed by free. */
+/* FILE.svg or FILE.png with another suffix; freed by free. */
 static char *with_suffix(const char *path, const char *suffix)
 {
     const size_t stem = strlen(path) - strlen(".svg");
@@ -41,15 +42,18 @@ int bench_plot_check(const char *path)
         return command_error(COMMAND_USAGE,
                              "--plot is '%s'; a file that ends in .svg or .png is due", path);
     char *script = with_suffix(path, ".gp");
-    FILE *file = script != NULL ? fopen(script, "a") : NULL;
-    int code = COMMAND_OK;
     if (script == NULL)
-        code = command_error(COMMAND_FAILED, "no memory for the plot");
-    else if (file == NULL)
+        return command_error(COMMAND_FAILED, "no memory for the plot");
+    const bool there = access(script, F_OK) == 0;
+    FILE *file = fopen(script, "a");
+    int code = COMMAND_OK;
+    if (file == NULL)
         code = command_error(COMMAND_USAGE, "--plot is '%s': %s cannot be written: %s", path,
                              script, strerror(errno));
     else
         fclose(file);
+    if (file != NULL && !there)
+        remove(script); /* an error that is still to come should leave nothing */
     free(script);
     return code;
 }
@@ -66,10 +70,10 @@ static void write_quoted(FILE *file, const char *text)
     fputc('\'', file);
 }
 
-/* A line of the plot: rows that differ in size alone. */
+/* A line of the plot: rows that differ in parameters alone. */
 static bool same_line(const struct bench_row *a, const struct bench_row *b)
 {
-    return a->policy == b->policy && a->device == b->device;
+    return a->policy == b->policy && a->device == b->device && a->size.tensors == b->size.tensors;
 }
 
 static bool starts_line(const struct bench_row *rows, size_t i)
@@ -108,6 +112,16 @@ static bool write_data(FILE *file, const struct bench_row *rows, size_t count, s
     return true;
 }
 
+static void write_title(char *title, size_t room, const struct bench_row *row)
+{
+    const bool plain = row->policy->text[0] == '\0';
+    char tensors[40] = "";
+    if (row->size.tensors > 1)
+        snprintf(tensors, sizeof tensors, ", %zu tensors", row->size.tensors);
+    snprintf(title, room, "%s%s%s, %s%s", tik_policy_rule(row->policy->policy), plain ? "" : " ",
+             row->policy->text, row->backend, tensors);
+}
+
 static void write_plot(FILE *file, const struct bench_row *rows, size_t count)
 {
     size_t colour = 0;
@@ -120,8 +134,7 @@ static void write_plot(FILE *file, const struct bench_row *rows, size_t count)
                 "pointsize 0.8 title ",
                 separator, i, colours[colour % COLOURS], marks[colour % COLOURS]);
         char title[256];
-        snprintf(title, sizeof title, "%s%s%s, %s", tik_policy_rule(rows[i].policy->policy),
-                 rows[i].policy->text[0] != '\0' ? " " : "", rows[i].policy->text, rows[i].backend);
+        write_title(title, sizeof title, &rows[i]);
         write_quoted(file, title);
         fprintf(file,
                 ", \\\n     $line%zu using 1:3 with lines linecolor rgb '%s' linewidth 1 "
@@ -156,14 +169,17 @@ static bool write_script(FILE *file, const char *svg, const char *png, const str
             return false;
     fputs("set title ", file);
     char title[256];
-    snprintf(title, sizeof title, "Bytes that a step has to move, over its time: %s",
-             count > 0 ? rows[0].device->name : "");
+    bool alike = count > 0;
+    for (size_t i = 1; i < count; i++)
+        alike = alike && rows[i].device == rows[0].device;
+    snprintf(title, sizeof title, "Bytes that a step has to move, over its time%s%s",
+             alike ? ": " : "", alike ? rows[0].device->name : "");
     write_quoted(file, title);
     fputs(" noenhanced\n"
           "set xlabel 'parameters'\nset ylabel 'GB/s'\nset logscale xy\n"
           "set format x '10^{%T}'\nset format y '%g'\nset offsets graph 0.02, graph 0.02\n"
           "set grid linecolor rgb '#C0C0C0' linewidth 0.8 linetype 1\nset border 3\n"
-          "set tics nomirror\nset key bottom right noenhanced\n",
+          "set tics nomirror\nset key outside bottom center horizontal noenhanced\n",
           file);
     write_output(file, svg, rows, count);
     if (png != NULL)

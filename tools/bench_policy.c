@@ -25,7 +25,7 @@ static bool has_value(const char *item)
 static size_t item_length(const char *item)
 {
     size_t length = strcspn(item, ",");
-    if (has_value(item))
+    if (length == 0 || has_value(item))
         return length;
     while (item[length] == ',' && has_value(item + length + 1))
         length += 1 + strcspn(item + length + 1, ",");

@@ -17,6 +17,12 @@
 #define SETTLE_PARAMETERS 16384
 
 /*
+ * Below this, a turn is taken twice and the second time counts: caches are the contestant's own and
+ * its threads are awake, as in a loop of steps. Above, the caches are too small to tell.
+ */
+#define TWICE_PARAMETERS ((size_t)4 << 20)
+
+/*
  * Who takes turns, in this order: the kernels come before what leaves OpenMP's threads awake, and
  * the empty one before the step, so that both find the device in the same state.
  */
@@ -49,92 +55,6 @@ static bool on_host_memory(const struct bench_device *device)
     return on_scalar(device) || tik_context_device(device->context)->type == TIK_DEVICE_CPU;
 }
 
-/* The first tensors have one element more where the division leaves a rest. */
-static size_t tensor_length(struct bench_size size, size_t index)
-{
-    return size.parameters / size.tensors + (index < size.parameters % size.tensors);
-}
-
-static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group,
-                                   struct bench_size size)
-{
-    enum tik_status status = TIK_OK;
-    for (size_t i = 0; status == TIK_OK && i < size.tensors; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "t%zu", i);
-        const size_t length = tensor_length(size, i);
-        const struct tik_tensor tensor = {
-            .name = name, .rank = 1, .shape = &length, .memory = TIK_MEMORY_LIBRARY};
-        status = tik_optimizer_add_tensor(optimizer, group, &tensor, NULL);
-    }
-    return status;
-}
-
-static enum tik_status write_gradients(struct tik_optimizer *optimizer, struct bench_size size)
-{
-    const size_t longest = tensor_length(size, 0);
-    float *values = malloc(longest * sizeof *values);
-    if (values == NULL)
-        return TIK_ERROR_MEMORY;
-    for (size_t i = 0; i < longest; i++)
-        values[i] = 1e-3f * (float)(i % 97 + 1);
-    enum tik_status status = TIK_OK;
-    for (size_t i = 0; status == TIK_OK && i < size.tensors; i++)
-        status = tik_optimizer_write(optimizer, i, TIK_GRAD, values);
-    free(values);
-    return status;
-}
-
-static enum tik_status make_optimizer(struct tik_context *context,
-                                      const struct bench_policy *policy, struct bench_size size,
-                                      struct tik_optimizer **optimizer)
-{
-    struct tik_optimizer_options options;
-    tik_optimizer_defaults(&options);
-    options.max_norm = policy->max_norm;
-    size_t group = 0;
-    enum tik_status status = tik_optimizer_create(context, &options, optimizer);
-    if (status == TIK_OK)
-        status = tik_optimizer_add_group(*optimizer, policy->policy, &group);
-    return status == TIK_OK ? add_tensors(*optimizer, group, size) : status;
-}
-
-/* Asked of the scalar path, with one tensor of one element. */
-int bench_trial_streams(const struct bench_policy *policy, struct bench_streams *streams)
-{
-    struct tik_context_options options;
-    command_context_options(&options, "scalar", false);
-    struct tik_context *context = NULL;
-    struct tik_optimizer *optimizer = NULL;
-    struct tik_tensor_info info = {.state_count = 0};
-    const struct bench_size one = {.parameters = 1, .tensors = 1};
-    enum tik_status status = tik_context_create(&options, &context);
-    if (status == TIK_OK)
-        status = make_optimizer(context, policy, one, &optimizer);
-    if (status == TIK_OK)
-        status = tik_optimizer_tensor(optimizer, 0, &info);
-    tik_optimizer_destroy(optimizer);
-    tik_context_destroy(context);
-    *streams =
-        (struct bench_streams){.updated = 1 + info.state_count, .norm = policy->max_norm > 0};
-    return status == TIK_OK ? COMMAND_OK : command_failure(status);
-}
-
-/* Parameters, gradients and states, once for the steps and once for the limit. */
-size_t bench_trial_memory(const struct bench_streams *streams, size_t parameters)
-{
-    return 2 * (streams->updated + 1) * parameters * sizeof(float);
-}
-
-/*
- * How many commands a step of one group enqueues: one, for all its tensors; the norm takes one over
- * the blocks and one that finishes it.
- */
-static unsigned count_launches(const struct bench_policy *policy)
-{
-    return policy->max_norm > 0 ? 3 : 1;
-}
-
 static int say_memory(const char *what, struct bench_size size)
 {
     return command_error(COMMAND_FAILED,
@@ -145,11 +65,9 @@ static int say_memory(const char *what, struct bench_size size)
 static int make_steps(struct trial *trial, const struct bench_policy *policy)
 {
     enum tik_status status =
-        make_optimizer(trial->device->context, policy, trial->size, &trial->optimizer);
+        bench_steps_create(trial->device->context, policy, trial->size, &trial->optimizer);
     if (status == TIK_OK)
-        status = write_gradients(trial->optimizer, trial->size);
-    if (status == TIK_OK)
-        status = tik_optimizer_prepare(trial->optimizer);
+        status = bench_steps_prepare(trial->optimizer, trial->size);
     if (status == TIK_ERROR_MEMORY)
         return say_memory("steps", trial->size);
     return status == TIK_OK ? COMMAND_OK : command_failure(status);
@@ -218,11 +136,14 @@ static int take_turn(struct trial *trial, enum contestant who)
 /* A warm-up is not kept. */
 static int play_round(struct trial *trial, bool kept)
 {
+    const bool twice = trial->size.parameters < TWICE_PARAMETERS;
     for (enum contestant who = KERNEL; who < CONTESTANTS; who++) {
         if (!takes_part(trial, who))
             continue;
+        int code = twice ? take_turn(trial, who) : COMMAND_OK;
         const double begin = now();
-        const int code = take_turn(trial, who);
+        if (code == COMMAND_OK)
+            code = take_turn(trial, who);
         if (code != COMMAND_OK)
             return code;
         if (kept)
@@ -283,7 +204,7 @@ static void report(const struct trial *trial, const struct bench_policy *policy,
         .threads = trial->device->threads,
         .bytes = bench_streams_bytes(streams),
         .rounds = trial->rounds,
-        .launches = count_launches(policy),
+        .launches = bench_steps_launches(policy),
         .median = median(trial, STEP),
         .best = trial->seconds[STEP][0],
         .limit = kernel < host ? kernel : host,
@@ -296,7 +217,7 @@ int bench_trial_run(const struct bench_device *device, const struct bench_policy
 {
     struct trial trial = {.device = device, .size = size};
     struct bench_streams streams;
-    int code = bench_trial_streams(policy, &streams);
+    int code = bench_steps_streams(policy, &streams);
     if (code == COMMAND_OK)
         code = make_steps(&trial, policy);
     if (code == COMMAND_OK)
