@@ -3,10 +3,11 @@
 
     compare_torch.py --tikhonov build/tools/tikhonov [--out PREFIX] [--pairs N] [--case NAME] ...
 
-torch runs in this process, fused and foreach, each with the number of threads that is best for it;
-`tikhonov bench` runs in a process of its own. They take turns: a pair is one run of each, and the
-one that begins changes from pair to pair, so that the machine's drift meets both. A ratio is the
-median over the pairs of torch's seconds by Tikhonov's: above 1, Tikhonov is faster.
+torch runs in this process, fused and foreach, and DeepSpeed's CPUAdam and bitsandbytes' AdamW
+(32 bits) where they are installed, each with the number of threads that is best for it; `tikhonov
+bench` runs in a process of its own. They take turns: a pair is one run of each, and the one that
+begins changes from pair to pair, so that the machine's drift meets both. A ratio is the median over
+the pairs of the other's seconds by Tikhonov's: above 1, Tikhonov is faster.
 
 Prints a table, and writes it to PREFIX.md with everything measured in PREFIX.json. torch's fused
 optimizers for the CPU need torch 2.4; with an older one the foreach ones are measured alone.
@@ -27,6 +28,16 @@ except ImportError:
     sys.exit("compare_torch.py: this Python has no torch; on Debian it is in python3-torch")
 
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+try:
+    from deepspeed.ops.adam import DeepSpeedCPUAdam
+except ImportError:
+    DeepSpeedCPUAdam = None
+
+try:
+    import bitsandbytes
+except ImportError:
+    bitsandbytes = None
 
 MI = 1 << 20
 MAX_NORM, EMA_DECAY = 1.0, 0.999
@@ -56,12 +67,18 @@ class TorchStep:
         self.grads = [torch.full((elements,), 1e-3) for _ in range(tensors)]
         self.ema = [torch.zeros(elements) for _ in range(tensors if "ema" in self.calls else 0)]
         self.average = get_ema_multi_avg_fn(EMA_DECAY)
-        flags = {"fused": kind == "fused", "foreach": kind == "foreach"}
+        self.optimizer = self.make_optimizer(rule, policy)
+
+    def make_optimizer(self, rule, policy):
+        if self.kind == "deepspeed":
+            return DeepSpeedCPUAdam(self.params, lr=1e-3, weight_decay=1e-2, adamw_mode=True)
+        if self.kind == "bitsandbytes":
+            return bitsandbytes.optim.AdamW(self.params, lr=1e-3, weight_decay=1e-2)
+        flags = {"fused": self.kind == "fused", "foreach": self.kind == "foreach"}
         if rule == "sgd":
             momentum = float(policy.split("=")[1]) if policy else 0.0
-            self.optimizer = torch.optim.SGD(self.params, lr=1e-3, momentum=momentum, **flags)
-        else:
-            self.optimizer = torch.optim.AdamW(self.params, lr=1e-3, weight_decay=1e-2, **flags)
+            return torch.optim.SGD(self.params, lr=1e-3, momentum=momentum, **flags)
+        return torch.optim.AdamW(self.params, lr=1e-3, weight_decay=1e-2, **flags)
 
     def name(self):
         parts = [self.kind]
@@ -97,6 +114,14 @@ class TorchStep:
             self.step()
             taken.append(time.perf_counter() - begin)
         return statistics.median(taken[1:])
+
+
+def kinds_of(case, fused):
+    kinds = ["fused", "foreach"] if fused else ["foreach"]
+    others = {"deepspeed": DeepSpeedCPUAdam, "bitsandbytes": bitsandbytes}
+    if CASES[case][0] == "adamw":
+        kinds += [name for name, found in others.items() if found is not None]
+    return kinds
 
 
 def variants(case):
@@ -165,7 +190,7 @@ def measure_case(chosen, case):
     _, error = run_tikhonov(chosen, case, 1)
     if error:
         return dict(found, error=error)
-    kinds = ["fused", "foreach"] if chosen.fused else ["foreach"]
+    kinds = kinds_of(case, chosen.fused)
     contestants = {kind: best_variant(case, kind, chosen.threads, rounds) for kind in kinds}
     seconds, rows = measure_pairs(chosen, case, contestants, rounds)
     found["rounds"], found["seconds"], found["rows"] = rounds, seconds, rows
@@ -183,26 +208,34 @@ def measure_case(chosen, case):
 
 def cell(found, kind):
     if kind not in found:
-        return "- | -"
+        return ["-", "-"]
     data = found[kind]
-    text = "%.3f ms on %d" % (1e3 * data["seconds"], data["threads"])
-    return "%s | %.2f" % (text, data["ratio"])
+    return ["%.3f ms on %d" % (1e3 * data["seconds"], data["threads"]), "%.2f" % data["ratio"]]
 
 
-def table_row(found):
+def table_row(found, kinds):
     name = " ".join(filter(None, [found["rule"], found["policy"]]))
-    head = "| %s | %d | %d |" % (name, found["parameters"], found["tensors"])
+    cells = [name, str(found["parameters"]), str(found["tensors"])]
     if "error" in found:
-        return "%s not measured: %s | | | | | |" % (head, found["error"].splitlines()[0])
-    text = "%s %.3f ms | %.2f |" % (head, 1e3 * found["tikhonov"], found["limit_ratio"])
-    return "%s %s | %s |" % (text, cell(found, "fused"), cell(found, "foreach"))
+        cells += ["not measured: " + found["error"].splitlines()[0]] + [""] * (1 + 2 * len(kinds))
+    else:
+        cells += ["%.3f ms" % (1e3 * found["tikhonov"]), "%.2f" % found["limit_ratio"]]
+        cells += sum((cell(found, kind) for kind in kinds), [])
+    return "| " + " | ".join(cells) + " |"
+
+
+def table_head(kinds):
+    cells = ["step", "parameters", "tensors", "tikhonov", "of its limit"]
+    for kind in kinds:
+        cells += [kind + ", threads", "ratio"]
+    return ["| " + " | ".join(cells) + " |", "|" + " --- |" * len(cells)]
 
 
 def describe(chosen, cases):
     device = next((found["rows"][0]["device"] for found in cases if "rows" in found), "nothing")
     return (
-        "tikhonov on %s, %d threads; torch %s, each with its best number of threads; Python %s; %s;"
-        " medians of %d pairs, ratios are torch's seconds by tikhonov's"
+        "tikhonov on %s, %d threads; torch %s, each of the others with its best number of threads;"
+        " Python %s; %s; medians of %d pairs, ratios are the others' seconds by tikhonov's"
         % (
             device,
             chosen.threads,
@@ -243,13 +276,13 @@ def read_arguments():
 
 def main():
     chosen = read_arguments()
-    head = "| step | parameters | tensors | tikhonov | of its limit | torch fused, threads | ratio"
-    lines = [head + " | torch foreach, threads | ratio |", "| " + "--- | " * 9]
+    kinds = kinds_of("adamw", chosen.fused)
+    lines = table_head(kinds)
     print("\n".join(lines))
     cases = []
     for case in chosen.case or CASES:
         cases.append(measure_case(chosen, case))
-        lines.append(table_row(cases[-1]))
+        lines.append(table_row(cases[-1], kinds))
         print(lines[-1], flush=True)
     about = describe(chosen, cases)
     print("\n" + about)
