@@ -115,8 +115,9 @@ struct bench_row {
     size_t bytes; /* a parameter */
     size_t rounds;
     unsigned launches;
-    double median, best, limit; /* seconds */
-    double empty;               /* seconds; NaN on the scalar path */
+    double median, best; /* seconds */
+    double limit;        /* seconds, in rounds like that of the median */
+    double empty;        /* seconds; NaN on the scalar path */
 };
 
 /* GB/s of the row's bytes in so many seconds. */

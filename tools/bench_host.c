@@ -1,9 +1,6 @@
 /* The limit on the host: a policy's streams, and a loop over them by OpenMP. */
-#define _DEFAULT_SOURCE /* madvise */
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #ifdef _OPENMP
@@ -16,7 +13,7 @@
 
 /* Below this many elements a parallel region costs more than it saves. */
 #define PARALLEL_ELEMENTS 65536
-#define HUGE_PAGE         ((size_t)2 << 20)
+#define PAGE              4096
 #define LANES             16
 
 size_t bench_streams_bytes(const struct bench_streams *streams)
@@ -34,16 +31,10 @@ static size_t round_up(size_t value, size_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
-/* Large pages where the system gives them: without them the loop waits for page tables too. */
 static void *allocate(size_t bytes)
 {
     void *memory = NULL;
-    if (posix_memalign(&memory, HUGE_PAGE, bytes) != 0)
-        return NULL;
-#ifdef MADV_HUGEPAGE
-    madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-    return memory;
+    return posix_memalign(&memory, PAGE, bytes) == 0 ? memory : NULL;
 }
 
 static void fill(float *x, float value)

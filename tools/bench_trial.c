@@ -181,21 +181,33 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sorts the seconds; infinite for one who took no part. */
-static double median(const struct trial *trial, enum contestant who)
+static double median(double *values, size_t n)
 {
-    double *seconds = trial->seconds[who];
-    const size_t n = trial->rounds;
-    if (!takes_part(trial, who))
-        return INFINITY;
-    qsort(seconds, n, sizeof *seconds, by_size);
-    return (seconds[(n - 1) / 2] + seconds[n / 2]) / 2;
+    qsort(values, n, sizeof *values, by_size);
+    return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-static void report(const struct trial *trial, const struct bench_policy *policy,
+/*
+ * The median of what one contestant took of the step's time in the same round, which the machine's
+ * drift leaves alone; infinite for one who took no part. It goes in place of the seconds.
+ */
+static double share_of_step(struct trial *trial, enum contestant who)
+{
+    double *seconds = trial->seconds[who];
+    if (!takes_part(trial, who))
+        return INFINITY;
+    for (size_t r = 0; r < trial->rounds; r++)
+        seconds[r] = seconds[r] / trial->seconds[STEP][r];
+    return median(seconds, trial->rounds);
+}
+
+static void report(struct trial *trial, const struct bench_policy *policy,
                    const struct bench_streams *streams, struct bench_row *row)
 {
-    const double kernel = median(trial, KERNEL), host = median(trial, HOST);
+    const double kernel = share_of_step(trial, KERNEL), host = share_of_step(trial, HOST);
+    const double step = median(trial->seconds[STEP], trial->rounds);
+    const double empty =
+        takes_part(trial, EMPTY) ? median(trial->seconds[EMPTY], trial->rounds) : NAN;
     *row = (struct bench_row){
         .device = tik_context_device(trial->device->context),
         .backend = tik_context_backend(trial->device->context),
@@ -205,10 +217,10 @@ static void report(const struct trial *trial, const struct bench_policy *policy,
         .bytes = bench_streams_bytes(streams),
         .rounds = trial->rounds,
         .launches = bench_steps_launches(policy),
-        .median = median(trial, STEP),
+        .median = step,
         .best = trial->seconds[STEP][0],
-        .limit = kernel < host ? kernel : host,
-        .empty = takes_part(trial, EMPTY) ? median(trial, EMPTY) : NAN,
+        .limit = step * (kernel < host ? kernel : host),
+        .empty = empty,
     };
 }
 
