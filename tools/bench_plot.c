@@ -84,6 +84,21 @@ static bool starts_line(const struct bench_row *rows, size_t i)
     return true;
 }
 
+/* A colour for each policy: they lie in one array, in the order of the rows. */
+static const char *line_colour(const struct bench_row *rows, size_t i)
+{
+    return colours[(size_t)(rows[i].policy - rows[0].policy) % COLOURS];
+}
+
+/* A mark for each line of a policy: its devices and numbers of tensors. */
+static int line_mark(const struct bench_row *rows, size_t i)
+{
+    size_t number = 0;
+    for (size_t k = 0; k < i; k++)
+        number += rows[k].policy == rows[i].policy && starts_line(rows, k);
+    return marks[number % (sizeof marks / sizeof *marks)];
+}
+
 static int by_parameters(const void *a, const void *b)
 {
     const struct bench_row *const *x = a, *const *y = b;
@@ -124,7 +139,6 @@ static void write_title(char *title, size_t room, const struct bench_row *row)
 
 static void write_plot(FILE *file, const struct bench_row *rows, size_t count)
 {
-    size_t colour = 0;
     const char *separator = "plot ";
     for (size_t i = 0; i < count; i++) {
         if (!starts_line(rows, i))
@@ -132,16 +146,15 @@ static void write_plot(FILE *file, const struct bench_row *rows, size_t count)
         fprintf(file,
                 "%s$line%zu using 1:2 with linespoints linecolor rgb '%s' linewidth 2 pointtype %d "
                 "pointsize 0.8 title ",
-                separator, i, colours[colour % COLOURS], marks[colour % COLOURS]);
+                separator, i, line_colour(rows, i), line_mark(rows, i));
         char title[256];
         write_title(title, sizeof title, &rows[i]);
         write_quoted(file, title);
         fprintf(file,
                 ", \\\n     $line%zu using 1:3 with lines linecolor rgb '%s' linewidth 1 "
                 "dashtype 2 notitle",
-                i, colours[colour % COLOURS]);
+                i, line_colour(rows, i));
         separator = ", \\\n     ";
-        colour++;
     }
     fputs(", \\\n     NaN with lines linecolor rgb 'black' dashtype 2 title 'limit of each'\n",
           file);
