@@ -52,14 +52,14 @@ static void write_source(char *text, size_t room, const struct bench_streams *st
              cpu ? "float" : "float4", cpu ? 1 : GPU_VALUE, cpu ? BENCH_CHUNK : 1);
     append(text, room,
            "__kernel void empty(void) {}\n"
-           "__kernel void norm(__global const uint4 *g, __global uint *total)\n"
+           "__kernel void norm(__global const uint4 *g, __global uint4 *total)\n"
            "{\n"
            "    const size_t first = get_global_id(0) * (VALUES * SIZE / 4);\n"
            "    uint4 sum = 0;\n"
            "    for (size_t i = first; i < first + VALUES * SIZE / 4; i++)\n"
            "        sum += g[i];\n"
-           "    if ((sum.x & sum.y & sum.z & sum.w) == 0xffffffffu)\n"
-           "        *total = 1;\n"
+           "    if (sum.x == 0xffffffffu)\n"
+           "        *total = sum;\n"
            "}\n"
            "__kernel void limit(__global const VALUE *restrict g");
     for (size_t k = 0; k < streams->updated; k++)
@@ -124,7 +124,7 @@ static enum tik_status make_buffers(struct bench_kernel *made, cl_context contex
 {
     cl_int error = make_buffer(made, context, bytes, host != NULL ? host->grad : NULL, &made->grad);
     if (error == CL_SUCCESS)
-        error = make_buffer(made, context, sizeof(cl_uint), NULL, &made->total);
+        error = make_buffer(made, context, sizeof(cl_uint4), NULL, &made->total);
     for (size_t k = 0; error == CL_SUCCESS && k < made->streams.updated; k++)
         error = make_buffer(made, context, bytes, host != NULL ? host->updated[k] : NULL,
                             &made->updated[k]);
