@@ -15,6 +15,7 @@ import unittest
 if len(sys.argv) != 3 or sys.argv[2] not in ("host", "device"):
     sys.exit(__doc__)
 
+from command_bench import Bench, BenchOnDevice
 from command_case import COMMAND, InFolder, run
 from command_device import OnDevice
 from command_errors import Errors
@@ -25,7 +26,7 @@ class Help(InFolder):
     def test_texts(self):
         done = run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for name in ["devices", "verify", "rules", "step"]:
+        for name in ["devices", "verify", "rules", "step", "bench"]:
             self.assertIn(name, done.stdout)
             text = run(name, "--help")
             self.assertEqual((text.returncode, text.stderr), (0, ""))
@@ -33,6 +34,8 @@ class Help(InFolder):
             self.assertTrue(all(len(line) <= 100 for line in text.stdout.splitlines()))
             self.assertEqual(run(name, "-h").stdout, text.stdout)
         text = run("step", "--help").stdout
+        for option in "rules policy sizes tensors device threads rounds json plot".split():
+            self.assertIn("--" + option + " ", run("bench", "--help").stdout)
         for option in "set penalty no-decay freeze max-norm state verify strict threads".split():
             self.assertIn("--" + option, text)
 
@@ -43,12 +46,12 @@ class Help(InFolder):
 
     def test_usage(self):
         self.assert_fails([], "usage: tikhonov")
-        self.assert_fails(["stop"], "'stop'", "devices, verify, rules and step")
-        for name in ["devices", "verify", "rules", "step"]:
+        self.assert_fails(["stop"], "'stop'", "devices, verify, rules, step and bench")
+        for name in ["devices", "verify", "rules", "step", "bench"]:
             self.assert_fails([name, "--nonsense"], "'--nonsense'", "tikhonov %s --help" % name)
             self.assert_fails([name, "-x"], "'-x'")
             self.assert_fails([name, "--json=1" if name != "step" else "--strict=1"], "no value")
-        for name in ["devices", "verify", "rules"]:
+        for name in ["devices", "verify", "rules", "bench"]:
             self.assert_fails([name, "operand"], "'operand'")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
@@ -154,7 +157,10 @@ def opencl_is_usable():
 
 
 def main():
-    cases = {"host": [Help, Rules, Devices, Errors, Steps], "device": [OnDevice]}
+    cases = {
+        "host": [Help, Rules, Devices, Errors, Steps, Bench],
+        "device": [OnDevice, BenchOnDevice],
+    }
     if sys.argv[2] == "device" and not opencl_is_usable():
         print("skipped: no OpenCL device is usable")
         sys.exit(77)

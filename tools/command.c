@@ -84,6 +84,26 @@ bool command_parse_real(const char *text, double *value)
     return *end == '\0' && isfinite(*value);
 }
 
+int command_parse_threads(const char *text, int *threads)
+{
+    enum { LIMIT = 1024 };
+    double value;
+    const bool digits = text[strspn(text, "0123456789")] == '\0';
+    if (digits && command_parse_real(text, &value) && value >= 1 && value <= LIMIT) {
+        *threads = (int)value;
+        return COMMAND_OK;
+    }
+    return command_error(COMMAND_USAGE, "--threads is '%s'; a whole number from 1 to %d is due",
+                         text, LIMIT);
+}
+
+int command_parse_max_norm(const char *option, const char *text, double *max_norm)
+{
+    if (command_parse_real(text, max_norm) && *max_norm > 0)
+        return COMMAND_OK;
+    return command_error(COMMAND_USAGE, "%s is '%s'; a finite number above 0 is due", option, text);
+}
+
 int command_print_json(cJSON *root)
 {
     char *text = root != NULL ? cJSON_Print(root) : NULL;

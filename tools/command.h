@@ -13,6 +13,7 @@ enum {
     COMMAND_USAGE = 2,  /* usage or bad input: no file was touched */
 };
 
+int bench_run(int argc, char **argv);
 int devices_run(int argc, char **argv);
 int rules_run(int argc, char **argv);
 int step_run(int argc, char **argv);
@@ -36,6 +37,20 @@ int command_bad_operand(const char *argument);
 
 /* A finite number, the whole text, in the C locale's spelling. */
 bool command_parse_real(const char *text, double *value);
+
+/* The values of --threads and of a largest norm, as `option` names it; an exit code. */
+int command_parse_threads(const char *text, int *threads);
+int command_parse_max_norm(const char *option, const char *text, double *max_norm);
+
+/* Cuts "KEY=VALUE" in two and returns the value; NULL when there is no '=' or no key. */
+char *command_cut_value(char *text);
+
+/*
+ * Set "KEY=VALUE", or add the penalty "NAME[,KEY=VALUE...]", and cut the text up. `option` names
+ * where the text is from, "--set". An exit code.
+ */
+int command_set_option(struct tik_policy *policy, const char *option, char *text);
+int command_add_penalty(struct tik_policy *policy, const char *option, char *text);
 
 /* Prints a JSON object and frees it. NULL: there was no memory to make it. */
 int command_print_json(struct cJSON *root);

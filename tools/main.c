@@ -15,6 +15,7 @@ static const struct command commands[] = {
     {"verify", "runs the self-test: every rule on the device against the scalar path", verify_run},
     {"rules", "lists the rules and penalties with their options", rules_run},
     {"step", "applies one regularized step to the tensors of a safetensors file", step_run},
+    {"bench", "measures steps beside the limit that memory sets", bench_run},
 };
 
 static const size_t command_count = sizeof commands / sizeof *commands;
@@ -57,7 +58,7 @@ static int run(int argc, char **argv)
         }
     return command_error(COMMAND_USAGE,
                          "there is no command '%s'; there are devices, verify, "
-                         "rules and step; see 'tikhonov --help'",
+                         "rules, step and bench; see 'tikhonov --help'",
                          argv[1]);
 }
 

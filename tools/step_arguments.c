@@ -9,8 +9,6 @@
 
 #include "command.h"
 
-#define THREAD_LIMIT 1024
-
 static const char help[] =
     "usage: tikhonov step --rule RULE --params P --grads G --out P2 --state-out S2 [OPTION...]\n\n"
     "Applies one step to every tensor of P, with the gradients of G: safetensors files of F32.\n\n"
@@ -77,25 +75,6 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int read_max_norm(struct step_arguments *arguments, const char *text)
-{
-    if (command_parse_real(text, &arguments->max_norm) && arguments->max_norm > 0)
-        return COMMAND_OK;
-    return command_error(COMMAND_USAGE, "--max-norm is '%s'; a finite number above 0 is due", text);
-}
-
-static int read_threads(struct step_arguments *arguments, const char *text)
-{
-    double value;
-    const bool digits = text[strspn(text, "0123456789")] == '\0';
-    if (digits && command_parse_real(text, &value) && value >= 1 && value <= THREAD_LIMIT) {
-        arguments->threads = (int)value;
-        return COMMAND_OK;
-    }
-    return command_error(COMMAND_USAGE, "--threads is '%s'; a whole number from 1 to %d is due",
-                         text, THREAD_LIMIT);
-}
-
 static int read_verify(struct step_arguments *arguments, const char *text)
 {
     static const char *const names[] = {
@@ -128,11 +107,11 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
     case FREEZE:
         return add_text(&arguments->freeze, "--freeze", text);
     case MAX_NORM:
-        return read_max_norm(arguments, text);
+        return command_parse_max_norm("--max-norm", text, &arguments->max_norm);
     case VERIFY:
         return read_verify(arguments, text);
     case THREADS:
-        return read_threads(arguments, text);
+        return command_parse_threads(text, &arguments->threads);
     case STRICT:
         arguments->strict = true;
         return COMMAND_OK;
