@@ -58,14 +58,16 @@ void judge_finish(const struct judge_tally *tally);
 struct judge_part {
     struct oracle_policy policy;
     size_t count;
-    bool joins; /* the group of the part before, whose policy this one's must be */
-    bool idle;  /* not active in the next step: left out of it and of the norm */
+    size_t rows, cols; /* of a matrix of rows * cols = count; 0: a vector */
+    bool joins;        /* the group of the part before, whose policy this one's must be */
+    bool idle;         /* not active in the next step: left out of it and of the norm */
     /* from here on the judge's own */
     size_t group, tensor;
     int slot[ORACLE_STATES]; /* the library's slot of the oracle's state; -1: there is none */
     float *p, *g, *state[ORACLE_STATES];
     struct oracle_tensor exact;
-    double carried; /* the rule's carried scalar before the next step */
+    double carried[ORACLE_CARRIED]; /* before the next step, in the order of oracle_scalar_list */
+    struct oracle_state states[ORACLE_STATES + 1]; /* of oracle_state_list */
 };
 
 struct judge_run {
