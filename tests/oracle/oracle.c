@@ -67,6 +67,14 @@ double oracle_state_start(const struct oracle_policy *policy, const struct oracl
     return state->start ? oracle_value(rule, policy, state->start) : 0;
 }
 
+static void require_room(const struct oracle_rule *rule, size_t count, size_t limit)
+{
+    if (count < limit)
+        return;
+    fprintf(stderr, "the oracle of %s has no room for a penalty's state or scalar\n", rule->name);
+    abort();
+}
+
 void oracle_state_list(const struct oracle_policy *policy,
                        struct oracle_state list[ORACLE_STATES + 1])
 {
@@ -76,7 +84,8 @@ void oracle_state_list(const struct oracle_policy *policy,
         list[count] = rule->states[count];
     for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++) {
         const struct oracle_state *own = oracle_penalty_find(policy->penalties[i].name)->states;
-        if (own && count < ORACLE_STATES)
+        require_room(rule, count, own ? ORACLE_STATES : count + 1);
+        if (own)
             list[count++] = *own;
     }
     list[count].name = NULL;
@@ -91,7 +100,8 @@ void oracle_scalar_list(const struct oracle_policy *policy,
         list[count] = rule->carried[count];
     for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++) {
         const struct oracle_scalar *own = oracle_penalty_find(policy->penalties[i].name)->carried;
-        if (own && count < ORACLE_CARRIED)
+        require_room(rule, count, own ? ORACLE_CARRIED : count + 1);
+        if (own)
             list[count++] = *own;
     }
     list[count].name = NULL;

@@ -314,7 +314,8 @@ struct oracle_penalty_rule {
     double (*carry)(const struct oracle_penalty *penalty, double rate, double old);
 };
 
-extern const struct oracle_penalty_rule oracle_lp, oracle_box;
+extern const struct oracle_penalty_rule oracle_lp, oracle_box, oracle_group_lasso, oracle_max_norm,
+    oracle_l2_ball, oracle_l1_ball, oracle_simplex, oracle_l1_cumulative;
 
 /* The step of an element that a proximal map takes: lr, or with a diagonal metric its own. */
 struct oracle_span oracle_prox_rate(const struct oracle_penalty *penalty, double lr,
@@ -326,6 +327,11 @@ struct oracle_span oracle_prox_rate(const struct oracle_penalty *penalty, double
  */
 void oracle_map(struct oracle_number *number, double (*map)(double x, const void *setting),
                 const void *setting);
+
+/* Multiplies a number, its bound known, by a factor within [0, 1] that has its own error: one rounding
+ * more, or none where the factor is 0 or 1 exactly. */
+void oracle_scale_next(struct oracle_number *next, struct oracle_span factor,
+                       const struct oracle_moment *moment);
 
 const struct oracle_penalty_rule *oracle_penalty_find(const char *name);
 

@@ -143,8 +143,19 @@ static const struct oracle_penalty_rule elastic_net = {
     .separable = true,
 };
 
-static const struct oracle_penalty_rule *const penalties[] = {&l2, &l1, &elastic_net, &oracle_lp,
-                                                              &oracle_box};
+static const struct oracle_penalty_rule *const penalties[] = {
+    &l2,
+    &l1,
+    &elastic_net,
+    &oracle_lp,
+    &oracle_box,
+    &oracle_group_lasso,
+    &oracle_max_norm,
+    &oracle_l2_ball,
+    &oracle_l1_ball,
+    &oracle_simplex,
+    &oracle_l1_cumulative,
+};
 
 const struct oracle_penalty_rule *oracle_penalty_find(const char *name)
 {
@@ -152,6 +163,22 @@ const struct oracle_penalty_rule *oracle_penalty_find(const char *name)
         if (strcmp(penalties[i]->name, name) == 0)
             return penalties[i];
     return NULL;
+}
+
+void oracle_scale_next(struct oracle_number *next, struct oracle_span factor,
+                       const struct oracle_moment *moment)
+{
+    double size = fabs(next->value);
+    if (factor.low == 1)
+        return;
+    if (factor.high == 0) {
+        *next = (struct oracle_number){0};
+        return;
+    }
+    next->value *= factor.value;
+    next->rounding *= factor.value;
+    next->bound = next->bound * factor.high + size * oracle_span_error(factor) +
+                  moment->unit * size * factor.high + moment->tiny;
 }
 
 struct oracle_span oracle_prox_rate(const struct oracle_penalty *penalty, double lr,
