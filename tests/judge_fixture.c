@@ -78,6 +78,9 @@ void judge_run_fill(struct judge_run *run, uint64_t seed, bool fresh)
                 float value = spread(&seed, -9, 5);
                 part->state[s][j] = fill_state(part, &states[s], value, j, fresh);
             }
+            /* of the parameters' size, without the seed, so that fixtures are what they were */
+            bool zero = fresh && part->policy.ema.debias;
+            part->ema[j] = zero ? 0 : fresh ? part->p[j] : 0.75F * part->p[part->count - 1 - j];
         }
         struct oracle_scalar scalars[ORACLE_CARRIED + 1];
         oracle_scalar_list(&part->policy, scalars);

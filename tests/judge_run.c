@@ -119,6 +119,8 @@ static void create_part(struct judge_run *run, struct judge_part *part, const ch
         part->group = part[-1].group;
     } else {
         struct tik_policy *policy = judge_policy(&part->policy);
+        if (part->policy.ema.decay > 0)
+            run->api->set_ema(policy, &part->policy.ema);
         judge_ok(tik_optimizer_add_group(run->optimizer, policy, &part->group));
         tik_policy_destroy(policy);
     }
@@ -141,6 +143,7 @@ static void create_part(struct judge_run *run, struct judge_part *part, const ch
     check_carried_start(run, part);
     part->p = allocate(part->count, sizeof *part->p);
     part->g = allocate(part->count, sizeof *part->g);
+    part->ema = allocate(part->count, sizeof *part->ema);
     for (size_t s = 0; s < ORACLE_STATES; s++)
         part->state[s] = allocate(part->count, sizeof *part->state[s]);
     part->exact.elements = allocate(part->count, sizeof *part->exact.elements);
@@ -153,6 +156,8 @@ void judge_run_create(struct judge_run *run)
     tik_optimizer_defaults(&options);
     options.max_norm = run->max_norm;
     options.report = run->report;
+    if (run->api)
+        run->api->set_options(run, &options);
     judge_ok(tik_optimizer_create(judge_context(), &options, &run->optimizer));
     for (size_t i = 0; i < run->part_count; i++)
         create_part(run, &run->parts[i], names[i]);
@@ -169,6 +174,7 @@ void judge_run_destroy(struct judge_run *run)
         struct judge_part *part = &run->parts[i];
         free(part->p);
         free(part->g);
+        free(part->ema);
         for (size_t s = 0; s < ORACLE_STATES; s++)
             free(part->state[s]);
         free(part->exact.elements);
@@ -197,6 +203,7 @@ static void load_part(struct judge_run *run, struct judge_part *part, uint64_t t
         e->p = part->p[j];
         e->g = part->g[j];
         e->g_error = 0;
+        e->ema = part->ema[j];
         for (size_t s = 0; s < ORACLE_STATES; s++)
             e->state[s] = part->state[s][j];
     }
@@ -211,6 +218,8 @@ static void load_part(struct judge_run *run, struct judge_part *part, uint64_t t
                                            part->carried[k]));
     judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_PARAM, part->p));
     judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_GRAD, part->g));
+    if (part->policy.ema.decay > 0)
+        run->api->write_ema(run->optimizer, part->tensor, part->ema);
     for (size_t s = 0; s < ORACLE_STATES; s++)
         if (part->slot[s] >= 0)
             judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_STATE + part->slot[s],
@@ -274,6 +283,25 @@ static void compare_carried(struct judge_run *run, struct judge_part *part,
     }
 }
 
+/* The mean as it is stored, which for an idle part is what it was. */
+static void compare_ema(struct judge_run *run, struct judge_part *part, const char *where)
+{
+    if (part->policy.ema.decay == 0)
+        return;
+    float *got = allocate(part->count, sizeof *got);
+    run->api->read_ema(run->optimizer, part->tensor, got);
+    for (size_t j = 0; j < part->count; j++) {
+        const struct oracle_number *number = &part->exact.elements[j].next_ema;
+        if (part->idle) {
+            judge_value(run->tally, where, j, (double)got[j], (double)part->ema[j], 0);
+            continue;
+        }
+        judge_number(run->tally, where, j, (double)got[j], number);
+        part->ema[j] = (float)number->value;
+    }
+    free(got);
+}
+
 static void compare_run(struct judge_run *run, const struct oracle_moment *moment, uint64_t t)
 {
     char where[256];
@@ -288,6 +316,8 @@ static void compare_run(struct judge_run *run, const struct oracle_moment *momen
         }
         snprintf(where, sizeof where, "%s, %s, t = %llu, carried", rule, run->label, step);
         compare_carried(run, part, *moment, where);
+        snprintf(where, sizeof where, "%s, %s, t = %llu, ema", rule, run->label, step);
+        compare_ema(run, part, where);
         snprintf(where, sizeof where, "%s, %s, t = %llu, p", rule, run->label, step);
         compare_part(run, part, TIK_PARAM, where);
         for (size_t s = 0; s < ORACLE_STATES; s++) {
@@ -308,6 +338,8 @@ void judge_run_step(struct judge_run *run, uint64_t t)
     judge_ok(tik_optimizer_sync(run->optimizer));
     struct oracle_moment moment = moment_of(run, t);
     struct oracle_clip clip;
+    for (size_t i = 0; i < run->part_count; i++)
+        oracle_around_apply(&run->around, &moment, &run->parts[i].exact);
     if (run->max_norm > 0) {
         clip = clip_run(run, &moment);
         moment.clip = &clip;

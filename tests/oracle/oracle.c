@@ -295,4 +295,8 @@ void oracle_step(const struct oracle_policy *policy, const struct oracle_moment 
             oracle_penalty_find(penalties[i].name)->prox(&penalties[i], rate, moment, tensor);
     if (rule->finish)
         rule->finish(&setting, tensor);
+    for (size_t i = 0; i < tensor->count && policy->ema.decay > 0; i++) {
+        struct oracle_element *e = &tensor->elements[i];
+        e->next_ema = oracle_ema(policy->ema.decay, e->ema, &e->next, moment);
+    }
 }

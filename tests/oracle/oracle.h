@@ -56,11 +56,18 @@ struct oracle_penalty {
     size_t state, scalar;
 };
 
+/* The exponential mean of the parameters; decay 0: there is none. */
+struct oracle_ema_options {
+    double decay;
+    bool debias; /* starts at 0 and is corrected where it is read, else starts at the parameters */
+};
+
 /* Options that are not listed have the rule's defaults; a name NULL ends the list. */
 struct oracle_policy {
     const char *rule;
     struct oracle_option options[ORACLE_OPTIONS];
     struct oracle_penalty penalties[ORACLE_PENALTIES];
+    struct oracle_ema_options ema;
 };
 
 struct oracle_number {
@@ -74,7 +81,9 @@ struct oracle_element {
     double g_error; /* bound of the error of that g; in: what it has already */
     double state[ORACLE_STATES];
     struct oracle_number next, next_state[ORACLE_STATES];
-    struct oracle_number rate; /* the element's own step, with its bound; of diagonal rules */
+    double ema;                    /* in: of the parameters so far */
+    struct oracle_number next_ema; /* with its bound */
+    struct oracle_number rate;     /* the element's own step, with its bound; of diagonal rules */
 };
 
 /* The values of a state that has fewer than elements are those of the first elements. */
@@ -202,7 +211,27 @@ double oracle_state_start(const struct oracle_policy *policy, const struct oracl
 struct oracle_clip oracle_clip_compute(double max_norm, const struct oracle_tensor *tensors,
                                        size_t count, const struct oracle_moment *moment);
 
-/* One whole step: clip, maximize, coupled penalties, rule, decoupled decay, prox, bounds. */
+/* around.c: what is done to a tensor's gradients before the clip by the global norm; 0: nothing. */
+struct oracle_around {
+    double inverse_scale; /* what gradients are multiplied by: 1 / loss scale */
+    double clip_value, clip_norm;
+    double agc, agc_eps;
+};
+
+void oracle_around_apply(const struct oracle_around *around, const struct oracle_moment *moment,
+                         struct oracle_tensor *tensor);
+
+/* Makes g of the gradients of `count` micro-batches, tensor->count values each. */
+void oracle_accumulate(struct oracle_tensor *tensor, const float *const *gradients, size_t count,
+                       const struct oracle_moment *moment);
+
+/* The mean after a step whose p' is within its bound; and what is read of it after `steps` steps. */
+struct oracle_number oracle_ema(double decay, double old, const struct oracle_number *p,
+                                const struct oracle_moment *moment);
+struct oracle_number oracle_ema_read(const struct oracle_ema_options *options, double ema,
+                                     double steps, const struct oracle_moment *moment);
+
+/* One whole step: clip, maximize, coupled penalties, rule, decoupled decay, prox, bounds, EMA. */
 void oracle_step(const struct oracle_policy *policy, const struct oracle_moment *moment,
                  struct oracle_tensor *tensor);
 
