@@ -113,14 +113,3 @@ void fixture_score_end(const struct fixture_score *score)
     fflush(stdout);
     ck_assert_msg(score->values > 0, "%s: nothing was compared", score->what);
 }
-
-float fixture_sum_squares(const float *x, size_t stride, size_t count)
-{
-    if (count == 0)
-        return 0;
-    if (count == 1)
-        return x[0] * x[0];
-    size_t half = count / 2;
-    return fixture_sum_squares(x, stride, half) +
-           fixture_sum_squares(x + half * stride, stride, count - half);
-}

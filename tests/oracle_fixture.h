@@ -43,7 +43,4 @@ void fixture_score_add(struct fixture_score *score, size_t index, double got,
 /* Prints it, and fails the test when nothing was added. */
 void fixture_score_end(const struct fixture_score *score);
 
-/* Sums by halves, in float32. */
-float fixture_sum_squares(const float *x, size_t stride, size_t count);
-
 #endif
