@@ -107,6 +107,35 @@ static void fill(const struct single_trial *trial, struct oracle_tensor *tensor,
         moment->carried[k] = scalars[k].later;
 }
 
+/*
+ * Pairs of edge values first, then many decades with zeros: what judge_fixture.c gives to rules. No
+ * value beyond the rule's own limit.
+ */
+static void fill_edges(const struct single_trial *trial, struct oracle_tensor *tensor)
+{
+    static const float edges[] = {0.0F,   -0.0F,  1e-45F, -1e-40F, 1e-38F, -1e-30F,
+                                  1e-20F, -1e-8F, 1.0F,   -1.0F,   1e4F,   -1e15F};
+    enum { EDGES = sizeof edges / sizeof *edges };
+    double limit = oracle_rule_find(trial->policy.rule)->limit;
+    uint64_t seed = SEED + 9;
+    for (size_t i = 0; i < tensor->count; i++) {
+        struct oracle_element *e = &tensor->elements[i];
+        e->p = i < EDGES * EDGES ? edges[i / EDGES] : fixture_spread(&seed, -10, 3);
+        e->g = i < EDGES * EDGES ? edges[i % EDGES] : fixture_spread(&seed, -9, 5);
+        if (i > EDGES * EDGES && i % 16 == 0)
+            e->p = 0;
+        if (i > EDGES * EDGES && i % 17 == 0)
+            e->g = 0;
+        if (limit > 0) {
+            e->p = fmin(fmax(e->p, -limit), limit);
+            e->g = fmin(fmax(e->g, -limit), limit);
+        }
+        for (size_t s = 0; s < ORACLE_STATES; s++)
+            if (i % 19 == s)
+                e->state[s] = 0;
+    }
+}
+
 /* Adds every value to the score; returns how many are beyond their bounds, if there is no score. */
 static size_t compare(const struct single_trial *trial, const struct single *x,
                       const struct oracle_tensor *tensor, struct fixture_score *score)
@@ -133,7 +162,7 @@ static size_t compare(const struct single_trial *trial, const struct single *x,
     return beyond;
 }
 
-/* Counts the mutants that are seen in this shape. */
+/* Counts the mutants that are seen in this shape; `seen` NULL: of edge values, without mutants. */
 static void judge_shape(const struct single_trial *trial, size_t rows, size_t cols,
                         struct fixture_score *score, size_t *seen)
 {
@@ -141,13 +170,15 @@ static void judge_shape(const struct single_trial *trial, size_t rows, size_t co
     struct oracle_moment moment;
     struct single x = create(&before);
     fill(trial, &before, &moment);
+    if (!seen)
+        fill_edges(trial, &before);
     memcpy(after.elements, before.elements, before.count * sizeof *before.elements);
     oracle_around_apply(&trial->around, &moment, &after);
     oracle_step(&trial->policy, &moment, &after);
     load(&x, &before, &moment);
     trial->run(trial, &x, 0);
     compare(trial, &x, &after, score);
-    for (int m = 0; trial->mutants[m]; m++) {
+    for (int m = 0; seen && trial->mutants[m]; m++) {
         load(&x, &before, &moment);
         trial->run(trial, &x, m + 1);
         seen[m] += compare(trial, &x, &after, NULL);
@@ -161,12 +192,17 @@ void single_judge(const struct single_trial *trial)
 {
     struct fixture_score score = {.what = trial->name};
     size_t seen[16] = {0};
-    if (trial->shapes & SINGLE_VECTOR)
-        judge_shape(trial, 0, 1030, &score, seen);
-    if (trial->shapes & SINGLE_WIDE)
-        judge_shape(trial, 3, 700, &score, seen);
-    if (trial->shapes & SINGLE_TALL)
-        judge_shape(trial, 40, 25, &score, seen);
+    static const struct {
+        enum single_shape shape;
+        size_t rows, cols;
+    } shapes[] = {{SINGLE_VECTOR, 0, 1030}, {SINGLE_WIDE, 3, 700}, {SINGLE_TALL, 40, 25}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        if ((trial->shapes & shapes[i].shape) == 0)
+            continue;
+        judge_shape(trial, shapes[i].rows, shapes[i].cols, &score, seen);
+        if (trial->edges)
+            judge_shape(trial, shapes[i].rows, shapes[i].cols, &score, NULL);
+    }
     fixture_score_end(&score);
     for (size_t m = 0; trial->mutants[m]; m++)
         ck_assert_msg(seen[m] > 0, "%s: the bound does not see: %s", trial->name,

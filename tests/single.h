@@ -24,6 +24,7 @@ struct single_trial {
     struct oracle_around around;
     unsigned shapes;            /* enum single_shape, or-ed */
     double low, high;           /* decades of parameters and gradients */
+    bool edges;                 /* also with zeros, subnormals and values up to 1e15 */
     const char *const *mutants; /* mutant 1 is the first; NULL ends */
     /* Takes the step; mutant 0 is the right formula. */
     void (*run)(const struct single_trial *trial, struct single *x, int mutant);
