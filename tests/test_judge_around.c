@@ -178,6 +178,64 @@ START_TEST(test_ema)
 }
 END_TEST
 
+/* ---- float32 runs within their bounds ---- */
+
+static const struct oracle_moment rounded = {
+    .t = 1, .multiplier = 1, .unit = 0x1p-24, .tiny = 0x1p-150};
+
+/* Scales that are powers of 2 and others, and sums of parts. */
+START_TEST(test_single_gradients)
+{
+    static const double scales[] = {1.0 / 65536, 1.0 / 3000, 0.1};
+    float parts[4][COUNT];
+    const float *const all[] = {parts[0], parts[1], parts[2], parts[3]};
+    struct fixture_score score = {.what = "loss scale and accumulation"};
+    uint64_t seed = SEED;
+    for (size_t k = 0; k < sizeof scales / sizeof *scales; k++) {
+        struct oracle_tensor tensor = make_tensor();
+        struct oracle_around around = {.inverse_scale = scales[k]};
+        size_t count = k + 2;
+        for (size_t i = 0; i < COUNT; i++)
+            for (size_t n = 0; n < count; n++)
+                parts[n][i] = fixture_spread(&seed, -3, 1);
+        oracle_accumulate(&tensor, all, count, &rounded);
+        oracle_around_apply(&around, &rounded, &tensor);
+        for (size_t i = 0; i < COUNT; i++) {
+            const struct oracle_element *e = &tensor.elements[i];
+            float sum = 0;
+            for (size_t n = 0; n < count; n++)
+                sum += parts[n][i];
+            float g = (float)scales[k] * (sum * (float)(1 / (double)count));
+            fixture_score_add(&score, i, (double)g,
+                              &(struct oracle_number){.value = e->g, .bound = e->g_error});
+        }
+        fixture_destroy(&tensor);
+    }
+    fixture_score_end(&score);
+}
+END_TEST
+
+START_TEST(test_single_ema)
+{
+    static const double decays[] = {0.5, 0.9, 0.9999};
+    struct fixture_score score = {.what = "ema"};
+    uint64_t seed = SEED;
+    for (size_t k = 0; k < sizeof decays / sizeof *decays; k++) {
+        const struct oracle_ema_options options = {.decay = decays[k], .debias = true};
+        for (size_t i = 0; i < 500; i++) {
+            float p = fixture_spread(&seed, -5, 2), old = fixture_spread(&seed, -5, 2);
+            const struct oracle_number number = {.value = (double)p};
+            struct oracle_number next = oracle_ema(decays[k], (double)old, &number, &rounded);
+            float ema = (float)decays[k] * old + (float)(1 - decays[k]) * p;
+            fixture_score_add(&score, i, (double)ema, &next);
+            next = oracle_ema_read(&options, (double)ema, 7, &rounded);
+            fixture_score_add(&score, i, (double)(ema / (float)(1 - pow(decays[k], 7))), &next);
+        }
+    }
+    fixture_score_end(&score);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("judge around");
@@ -187,6 +245,8 @@ int main(void)
     tcase_add_test(around, test_adaptive_vector);
     tcase_add_test(around, test_scale_and_parts);
     tcase_add_loop_test(around, test_ema, 0, 2);
+    tcase_add_test(around, test_single_gradients);
+    tcase_add_test(around, test_single_ema);
     suite_add_tcase(suite, around);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -312,56 +312,120 @@ END_TEST
 
 /* ---- the diagonal metric ---- */
 
-/* Adaptive rules without memory, whose own step is known: lr over what divides the gradient. */
+/* Adaptive rules without memory, whose own step is a function of the gradient. */
+static double of_adam(double g)
+{
+    return lr / (fabs(g) + 0.01);
+}
+
+static double of_radam(double g)
+{
+    (void)g;
+    return lr; /* at t = 1 not yet rectified */
+}
+
+static double of_adadelta(double g)
+{
+    return lr * sqrt(0.01) / sqrt(g * g + 0.01);
+}
+
+static double of_adabelief(double g)
+{
+    (void)g;
+    return lr / (sqrt(1e-4) + 0.01); /* m' = g */
+}
+
 static const struct {
     struct oracle_policy policy;
-    double first, power; /* rate = lr first / (|g|^power + eps), eps 0.01 */
+    double (*own_step)(double g);
 } diagonal[] = {
-    {{.rule = "adam", .options = {{"lr", 0.3}, {"beta2", 0}, {"eps", 0.01}}}, 1, 1},
+    {{.rule = "adam", .options = {{"lr", 0.3}, {"beta2", 0}, {"eps", 0.01}}}, of_adam},
     {{.rule = "adamw", .options = {{"lr", 0.3}, {"beta2", 0}, {"eps", 0.01}, {"weight_decay", 0}}},
-     1,
-     1},
-    {{.rule = "adam", .options = {{"lr", 0.3}, {"beta2", 0}, {"eps", 0.01}, {"amsgrad", 1}}}, 1, 1},
-    {{.rule = "nadam", .options = {{"lr", 0.3}, {"beta2", 0}, {"eps", 0.01}}}, 1, 1},
-    {{.rule = "adamax", .options = {{"lr", 0.3}, {"eps", 0.01}}}, 1, 1},
-    {{.rule = "adagrad", .options = {{"lr", 0.3}, {"eps", 0.01}}}, 1, 1},
+     of_adam},
+    {{.rule = "adam", .options = {{"lr", 0.3}, {"beta2", 0}, {"eps", 0.01}, {"amsgrad", 1}}},
+     of_adam},
+    {{.rule = "nadam", .options = {{"lr", 0.3}, {"beta2", 0}, {"eps", 0.01}}}, of_adam},
+    {{.rule = "adamax", .options = {{"lr", 0.3}, {"eps", 0.01}}}, of_adam},
+    {{.rule = "adagrad", .options = {{"lr", 0.3}, {"eps", 0.01}}}, of_adam},
     {{.rule = "rmsprop", .options = {{"lr", 0.3}, {"alpha", 0}, {"eps", 0.01}, {"momentum", 0.5}}},
-     1,
-     1},
+     of_adam},
     {{.rule = "ademamix",
       .options = {{"lr", 0.3}, {"beta2", 0}, {"eps", 0.01}, {"weight_decay", 0}}},
-     1,
-     1},
-    {{.rule = "radam", .options = {{"lr", 0.3}, {"eps", 0.01}}}, 1.01, 0},
+     of_adam},
+    {{.rule = "radam", .options = {{"lr", 0.3}, {"eps", 0.01}}}, of_radam},
+    {{.rule = "adadelta", .options = {{"lr", 0.3}, {"rho", 0}, {"eps", 0.01}}}, of_adadelta},
+    {{.rule = "adabelief",
+      .options = {{"lr", 0.3}, {"beta1", 0}, {"beta2", 0}, {"eps", 0.01}, {"eps_root", 1e-4}}},
+     of_adabelief},
 };
 enum { DIAGONAL = sizeof diagonal / sizeof *diagonal };
 
-/* Soft threshold and shrinkage with each element's own step, from the step without penalty. */
+/* The step without penalty, then with it. */
+static void step_twice(const struct oracle_policy *plain, const struct oracle_penalty *penalty,
+                       struct oracle_tensor *before, struct oracle_tensor *after)
+{
+    struct oracle_policy policy = *plain;
+    struct oracle_moment moment = fixture_double(1);
+    *before = fixture_create(0, COUNT);
+    *after = fixture_create(0, COUNT);
+    fixture_fill(before, SEED, -2, 1);
+    fixture_fill(after, SEED, -2, 1);
+    moment.carried[0] = 1; /* nadam's product */
+    oracle_step(&policy, &moment, before);
+    policy.penalties[0] = *penalty;
+    oracle_step(&policy, &moment, after);
+}
+
+/* Soft threshold and shrinkage with each element's own step. */
 START_TEST(test_diagonal)
 {
-    struct oracle_policy policy = diagonal[_i].policy;
-    struct oracle_tensor plain = fixture_create(0, COUNT), own = fixture_create(0, COUNT);
-    struct oracle_moment moment = fixture_double(1);
-    double rates[COUNT];
-    fixture_fill(&plain, SEED, -2, 1);
-    fixture_fill(&own, SEED, -2, 1);
-    for (size_t i = 0; i < COUNT; i++)
-        rates[i] =
-            lr * diagonal[_i].first / (pow(fabs(plain.elements[i].g), diagonal[_i].power) + 0.01);
-    moment.carried[0] = 1;
-    ck_assert(oracle_rule_find(policy.rule)->diagonal);
-    oracle_step(&policy, &moment, &plain);
-    policy.penalties[0] = (struct oracle_penalty){.name = "elastic_net",
-                                                  .application = "proximal",
-                                                  .weight = 0.8,
-                                                  .l1_ratio = 0.25,
-                                                  .diagonal = true};
-    oracle_step(&policy, &moment, &own);
+    const struct oracle_policy *policy = &diagonal[_i].policy;
+    const struct oracle_penalty net = {.name = "elastic_net",
+                                       .application = "proximal",
+                                       .weight = 0.8,
+                                       .l1_ratio = 0.25,
+                                       .diagonal = true};
+    struct oracle_tensor plain, own;
+    ck_assert(oracle_rule_find(policy->rule)->diagonal);
+    step_twice(policy, &net, &plain, &own);
     for (size_t i = 0; i < COUNT; i++) {
-        double p = plain.elements[i].next.value, rate = rates[i];
+        double p = plain.elements[i].next.value, rate = diagonal[_i].own_step(plain.elements[i].g);
         double point = copysign(fmax(fabs(p) - rate * 0.2, 0), p) / (1 + rate * 0.6);
-        fixture_near(policy.rule, i, own.elements[i].next.value, point, 1e-13);
+        fixture_near(policy->rule, i, own.elements[i].next.value, point, 1e-13);
     }
+    fixture_destroy(&plain);
+    fixture_destroy(&own);
+}
+END_TEST
+
+/* Of lp, the equation of its minimum; a box does not know the step. */
+START_TEST(test_diagonal_lp_and_box)
+{
+    static const double powers[] = {1.5, 2, 3};
+    const struct oracle_policy *policy = &diagonal[_i].policy;
+    struct oracle_tensor plain, own;
+    for (size_t k = 0; k < 3; k++) {
+        const struct oracle_penalty lp = {.name = "lp",
+                                          .application = "proximal",
+                                          .weight = 0.8,
+                                          .p = powers[k],
+                                          .diagonal = true};
+        step_twice(policy, &lp, &plain, &own);
+        for (size_t i = 0; i < COUNT; i++) {
+            double x = fabs(own.elements[i].next.value);
+            double c = 0.8 * diagonal[_i].own_step(plain.elements[i].g);
+            fixture_near("lp", i, x + c * pow(x, powers[k] - 1), fabs(plain.elements[i].next.value),
+                         1e-12);
+        }
+        fixture_destroy(&plain);
+        fixture_destroy(&own);
+    }
+    const struct oracle_penalty box = {
+        .name = "box", .application = "proximal", .low = -0.25, .high = 0.5, .diagonal = true};
+    step_twice(policy, &box, &plain, &own);
+    for (size_t i = 0; i < COUNT; i++)
+        fixture_near("box", i, own.elements[i].next.value,
+                     fmin(fmax(plain.elements[i].next.value, -0.25), 0.5), 1e-15);
     fixture_destroy(&plain);
     fixture_destroy(&own);
 }
@@ -379,6 +443,7 @@ int main(void)
     tcase_add_loop_test(penalties, test_zero, 0, FUNCTIONS);
     tcase_add_test(penalties, test_cumulative);
     tcase_add_loop_test(penalties, test_diagonal, 0, DIAGONAL);
+    tcase_add_loop_test(penalties, test_diagonal_lp_and_box, 0, DIAGONAL);
     suite_add_tcase(suite, penalties);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

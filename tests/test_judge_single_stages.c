@@ -184,6 +184,50 @@ static void run_cumulative(const struct single_trial *trial, struct single *x, i
     }
 }
 
+/* ---- an element's own step, and a general power ---- */
+
+static const char *const diagonal_mutants[] = {"lr for the own step", "bc1 in the own step",
+                                               "no bc2", "v of the step before", NULL};
+
+static void run_diagonal(const struct single_trial *trial, struct single *x, int mutant)
+{
+    enum { RIGHT, EUCLIDEAN, BC1, NO_BC2, BEFORE };
+    const struct oracle_rule *rule = oracle_rule_find("adam");
+    const struct oracle_penalty *net = &trial->policy.penalties[0];
+    double lr = oracle_value(rule, &trial->policy, "lr");
+    double beta1 = oracle_value(rule, &trial->policy, "beta1");
+    double beta2 = oracle_value(rule, &trial->policy, "beta2");
+    double bc1 = 1 - pow(beta1, x->t), bc2 = 1 - pow(beta2, x->t);
+    float eps = single_option(trial, "eps"), size = (float)(lr / bc1), root = (float)sqrt(bc2);
+    float l1 = (float)(net->weight * net->l1_ratio),
+          l2 = (float)(net->weight * (1 - net->l1_ratio));
+    for (size_t i = 0; i < x->count; i++) {
+        float g = x->g[i], old = x->state[1][i];
+        float m = x->state[0][i] = (float)beta1 * x->state[0][i] + (float)(1 - beta1) * g;
+        float v = x->state[1][i] = (float)beta2 * old + (float)(1 - beta2) * g * g;
+        float p = x->p[i] - size * m / (sqrtf(v) / root + eps);
+        float divisor = sqrtf(mutant == BEFORE ? old : v) / (mutant == NO_BC2 ? 1 : root) + eps;
+        float rate = mutant == EUCLIDEAN ? (float)lr : (mutant == BC1 ? size : (float)lr) / divisor;
+        x->p[i] = copysignf(fmaxf(fabsf(p) - rate * l1, 0), p) / (1 + rate * l2);
+    }
+}
+
+static const char *const power_mutants[] = {"p for p - 1", "no sign", "weight / p", "p +0.01 %",
+                                            NULL};
+
+static void run_power(const struct single_trial *trial, struct single *x, int mutant)
+{
+    enum { RIGHT, WHOLE, NO_SIGN, DIVIDED, P };
+    const struct oracle_penalty *lp = &trial->policy.penalties[0];
+    double p = lp->p * (mutant == P ? 1.0001 : 1);
+    float weight = (float)(mutant == DIVIDED ? lp->weight / p : lp->weight);
+    for (size_t i = 0; i < x->count; i++) {
+        float term = weight * powf(fabsf(x->p[i]), (float)(mutant == WHOLE ? p : p - 1));
+        x->g[i] += x->p[i] < 0 && mutant != NO_SIGN ? -term : term;
+    }
+    descend(trial, x);
+}
+
 /* ---- the soft threshold of schedule-free AdamW, which acts on z ---- */
 
 static const char *const free_mutants[] = {"on y", "y does not follow", "x moved instead", NULL};
@@ -315,6 +359,30 @@ static const struct single_trial trials[] = {
      .edges = true,
      .mutants = cumulative_mutants,
      .run = run_cumulative},
+    {.name = "diagonal elastic net",
+     .policy = {.rule = "adam",
+                .options = {{"lr", 0.37}, {"beta1", 0.85}, {"beta2", 0.97}, {"eps", 1e-3}},
+                .penalties = {{.name = "elastic_net",
+                               .application = "proximal",
+                               .weight = 0.8,
+                               .l1_ratio = 0.25,
+                               .diagonal = true}}},
+     .shapes = SINGLE_VECTOR,
+     .low = -3,
+     .high = 1,
+     .edges = true,
+     .mutants = diagonal_mutants,
+     .run = run_diagonal},
+    {.name = "coupled lp of 2.7",
+     .policy = {.rule = "sgd",
+                .options = {{"lr", 0.37}},
+                .penalties = {{.name = "lp", .application = "coupled", .weight = 0.8, .p = 2.7}}},
+     .shapes = SINGLE_VECTOR,
+     .low = -6,
+     .high = 2,
+     .edges = true,
+     .mutants = power_mutants,
+     .run = run_power},
     {.name = "schedule_free_adamw, l1",
      .policy = {.rule = "schedule_free_adamw",
                 .options = {{"lr", 0.37}, {"beta1", 0.85}, {"beta2", 0.97}, {"eps", 1e-3}},

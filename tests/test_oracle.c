@@ -327,6 +327,16 @@ static void check_penalty_options(const struct tik_penalty_info *info,
     }
 }
 
+/* What has no form would be judged with no rule. */
+static void check_penalty_forms(const struct tik_penalty_info *info)
+{
+    const struct judge_form *forms;
+    size_t count = judge_forms(&forms), found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += forms[i].penalties[0].name && strcmp(forms[i].penalties[0].name, info->name) == 0;
+    ck_assert_msg(found > 0, "the judge has no form of the penalty %s", info->name);
+}
+
 START_TEST(test_penalty_tables)
 {
     size_t count = 0;
@@ -338,6 +348,7 @@ START_TEST(test_penalty_tables)
                       "%s allows the applications 0x%x, should allow 0x%x", info->name,
                       info->applications, rule->applications);
         check_penalty_options(info, rule->options);
+        check_penalty_forms(info);
     }
     ck_assert_msg(count > 0, "there is no penalty");
 }
