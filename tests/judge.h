@@ -61,6 +61,7 @@ struct judge_part {
     struct oracle_policy policy;
     size_t count;
     size_t rows, cols; /* of a matrix of rows * cols = count; 0: a vector */
+    size_t depth;      /* matrices: depth * rows * cols = count; 0: rank 2 or 1 */
     bool joins;        /* the group of the part before, whose policy this one's must be */
     bool idle;         /* not active in the next step: left out of it and of the norm */
     /* from here on the judge's own */

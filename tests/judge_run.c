@@ -124,11 +124,15 @@ static void create_part(struct judge_run *run, struct judge_part *part, const ch
         judge_ok(tik_optimizer_add_group(run->optimizer, policy, &part->group));
         tik_policy_destroy(policy);
     }
-    const size_t vector[] = {part->count}, matrix[] = {part->rows, part->cols};
+    const size_t vector[] = {part->count}, matrix[] = {part->depth, part->rows, part->cols};
     struct tik_tensor tensor = {
         .name = name,
-        .rank = part->rows > 0 ? 2 : 1,
-        .shape = part->rows > 0 ? matrix : vector,
+        .rank = part->depth > 0  ? 3
+                : part->rows > 0 ? 2
+                                 : 1,
+        .shape = part->depth > 0  ? matrix
+                 : part->rows > 0 ? matrix + 1
+                                  : vector,
         .memory = TIK_MEMORY_LIBRARY,
     };
     judge_ok(tik_optimizer_add_tensor(run->optimizer, part->group, &tensor, &part->tensor));
@@ -137,6 +141,7 @@ static void create_part(struct judge_run *run, struct judge_part *part, const ch
     part->exact.count = part->count;
     part->exact.rows = part->rows;
     part->exact.cols = part->cols;
+    part->exact.depth = part->depth;
     oracle_state_list(&part->policy, part->states);
     find_slots(run, part);
     check_start(run, part);

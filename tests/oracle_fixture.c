@@ -19,6 +19,15 @@ struct oracle_tensor fixture_create(size_t rows, size_t cols)
     return tensor;
 }
 
+struct oracle_tensor fixture_create_deep(size_t depth, size_t rows, size_t cols)
+{
+    struct oracle_tensor tensor = fixture_create(0, depth * rows * cols);
+    tensor.depth = depth;
+    tensor.rows = rows;
+    tensor.cols = cols;
+    return tensor;
+}
+
 void fixture_destroy(struct oracle_tensor *tensor)
 {
     free(tensor->elements);

@@ -11,6 +11,8 @@
 
 /* rows 0: a vector of cols. Everything is 0; stops the program where there is no memory. */
 struct oracle_tensor fixture_create(size_t rows, size_t cols);
+/* Of three dimensions. */
+struct oracle_tensor fixture_create_deep(size_t depth, size_t rows, size_t cols);
 void fixture_destroy(struct oracle_tensor *tensor);
 
 double fixture_uniform(uint64_t *seed, double low, double high);

@@ -32,7 +32,8 @@ float single_norm(const float *x, size_t first, size_t stride, size_t count)
 
 static struct oracle_tensor shape_of(const struct single *x)
 {
-    return (struct oracle_tensor){.count = x->count, .rows = x->rows, .cols = x->cols};
+    return (struct oracle_tensor){
+        .count = x->count, .depth = x->depth, .rows = x->rows, .cols = x->cols};
 }
 
 struct oracle_slice single_slice(const struct single *x, enum oracle_unit unit, size_t index)
@@ -57,7 +58,12 @@ static float *allocate(size_t count)
 static struct single create(const struct oracle_tensor *tensor)
 {
     struct single x = {
-        .count = tensor->count, .rows = tensor->rows, .cols = tensor->cols, .t = TIME};
+        .count = tensor->count,
+        .depth = tensor->depth,
+        .rows = tensor->rows,
+        .cols = tensor->cols,
+        .t = TIME,
+    };
     x.p = allocate(x.count);
     x.g = allocate(x.count);
     for (size_t s = 0; s < ORACLE_STATES; s++)
@@ -162,11 +168,25 @@ static size_t compare(const struct single_trial *trial, const struct single *x,
     return beyond;
 }
 
+static struct oracle_tensor create_shape(enum single_shape shape)
+{
+    switch (shape) {
+    case SINGLE_WIDE:
+        return fixture_create(3, 700);
+    case SINGLE_TALL:
+        return fixture_create(40, 25);
+    case SINGLE_DEEP:
+        return fixture_create_deep(4, 9, 30);
+    default:
+        return fixture_create(0, 1030);
+    }
+}
+
 /* Counts the mutants that are seen in this shape; `seen` NULL: of edge values, without mutants. */
-static void judge_shape(const struct single_trial *trial, size_t rows, size_t cols,
+static void judge_shape(const struct single_trial *trial, enum single_shape shape,
                         struct fixture_score *score, size_t *seen)
 {
-    struct oracle_tensor before = fixture_create(rows, cols), after = fixture_create(rows, cols);
+    struct oracle_tensor before = create_shape(shape), after = create_shape(shape);
     struct oracle_moment moment;
     struct single x = create(&before);
     fill(trial, &before, &moment);
@@ -192,16 +212,12 @@ void single_judge(const struct single_trial *trial)
 {
     struct fixture_score score = {.what = trial->name};
     size_t seen[16] = {0};
-    static const struct {
-        enum single_shape shape;
-        size_t rows, cols;
-    } shapes[] = {{SINGLE_VECTOR, 0, 1030}, {SINGLE_WIDE, 3, 700}, {SINGLE_TALL, 40, 25}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        if ((trial->shapes & shapes[i].shape) == 0)
+    for (unsigned shape = SINGLE_VECTOR; shape <= SINGLE_DEEP; shape *= 2) {
+        if ((trial->shapes & shape) == 0)
             continue;
-        judge_shape(trial, shapes[i].rows, shapes[i].cols, &score, seen);
+        judge_shape(trial, (enum single_shape)shape, &score, seen);
         if (trial->edges)
-            judge_shape(trial, shapes[i].rows, shapes[i].cols, &score, NULL);
+            judge_shape(trial, (enum single_shape)shape, &score, NULL);
     }
     fixture_score_end(&score);
     for (size_t m = 0; trial->mutants[m]; m++)

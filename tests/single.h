@@ -10,13 +10,13 @@
 
 /* A tensor in float32; its states are named by the rule's own numbers. */
 struct single {
-    size_t count, rows, cols;
+    size_t count, depth, rows, cols;
     double t;
     float *p, *g, *state[ORACLE_STATES];
     double carried[ORACLE_CARRIED];
 };
 
-enum single_shape { SINGLE_VECTOR = 1, SINGLE_WIDE = 2, SINGLE_TALL = 4 };
+enum single_shape { SINGLE_VECTOR = 1, SINGLE_WIDE = 2, SINGLE_TALL = 4, SINGLE_DEEP = 8 };
 
 struct single_trial {
     const char *name;

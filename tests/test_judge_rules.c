@@ -301,6 +301,38 @@ START_TEST(test_adafactor)
 }
 END_TEST
 
+/* Where neither RMS counts, each matrix of three dimensions is as it would be alone. */
+START_TEST(test_adafactor_of_matrices)
+{
+    enum { DEPTH = 3, SIZE = 20 };
+    const struct oracle_policy policy = {.rule = "adafactor",
+                                         .options = {{"lr", 0.05}, {"eps2", 40}, {"d", 1e6}}};
+    struct oracle_tensor deep = fixture_create_deep(DEPTH, 4, 5);
+    struct oracle_moment moment = fixture_double(1);
+    fixture_fill(&deep, SEED, -1, 1);
+    double p[DEPTH * SIZE];
+    for (size_t i = 0; i < deep.count; i++)
+        p[i] = deep.elements[i].p;
+    fixture_step(&policy, &moment, &deep);
+    oracle_step(&policy, &moment, &deep);
+    for (size_t m = 0; m < DEPTH; m++) {
+        struct oracle_tensor one = fixture_create(4, 5);
+        moment = fixture_double(1);
+        for (size_t i = 0; i < SIZE; i++) {
+            one.elements[i].p = p[m * SIZE + i];
+            one.elements[i].g = deep.elements[m * SIZE + i].g;
+        }
+        fixture_step(&policy, &moment, &one);
+        oracle_step(&policy, &moment, &one);
+        for (size_t i = 0; i < SIZE; i++)
+            fixture_near("matrix alone", i, deep.elements[m * SIZE + i].next.value,
+                         one.elements[i].next.value, 1e-14);
+        fixture_destroy(&one);
+    }
+    fixture_destroy(&deep);
+}
+END_TEST
+
 /* Of a multiple of the identity, the iteration is that of one number; a transposed gradient gives a
  * transposed step, but for k. */
 START_TEST(test_muon)
@@ -367,6 +399,7 @@ int main(void)
     tcase_add_test(rules, test_lars);
     tcase_add_test(rules, test_schedule_free);
     tcase_add_test(rules, test_adafactor);
+    tcase_add_test(rules, test_adafactor_of_matrices);
     tcase_add_test(rules, test_muon);
     suite_add_tcase(suite, rules);
     SRunner *runner = srunner_create(suite);

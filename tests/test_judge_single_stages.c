@@ -296,7 +296,7 @@ static void run_agc(const struct single_trial *trial, struct single *x, int muta
 
 /* ---- all of them ---- */
 
-enum { MATRICES = SINGLE_WIDE | SINGLE_TALL, EVERY = MATRICES | SINGLE_VECTOR };
+enum { EVERY = SINGLE_VECTOR | SINGLE_WIDE | SINGLE_TALL | SINGLE_DEEP };
 
 static const struct single_trial trials[] = {
     {.name = "group lasso",

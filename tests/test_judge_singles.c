@@ -123,11 +123,10 @@ static const char *const adafactor_mutants[] = {
     "no mean of rows", "weight of t + 1", "no d",      "RMS(p) without eps2",
     "lr for rho",      "g^2 for V",       "no RMS(p)", NULL};
 
-static float mean_square(const struct single *x, enum oracle_unit unit, size_t index)
+static float mean_square(const struct single *x, size_t first, size_t stride, size_t count)
 {
-    struct oracle_slice s = single_slice(x, unit, index);
-    float norm = single_norm(x->g, s.first, s.stride, s.count);
-    return norm * norm / (float)s.count;
+    float norm = single_norm(x->g, first, stride, count);
+    return norm * norm / (float)count;
 }
 
 static float lerp(float a, float b, float w)
@@ -135,16 +134,41 @@ static float lerp(float a, float b, float w)
     return a + w * (b - a);
 }
 
-static float update_rows(struct single *x, float w)
+/* One matrix of the tensor; returns the mean of its rows' new states. */
+static float update_factors(struct single *x, size_t matrix, float w)
 {
+    size_t rows = x->rows, cols = x->cols;
     float sum = 0;
-    for (size_t r = 0; r < x->rows; r++) {
-        x->state[0][r] = lerp(x->state[0][r], mean_square(x, ORACLE_ROW, r), w);
+    for (size_t r = matrix * rows; r < (matrix + 1) * rows; r++) {
+        x->state[0][r] = lerp(x->state[0][r], mean_square(x, r * cols, 1, cols), w);
         sum += x->state[0][r];
     }
-    for (size_t c = 0; c < x->cols; c++)
-        x->state[1][c] = lerp(x->state[1][c], mean_square(x, ORACLE_COLUMN, c), w);
-    return sum / (float)(x->rows ? x->rows : 1);
+    for (size_t c = 0; c < cols; c++) {
+        float *state = &x->state[1][matrix * cols + c];
+        *state = lerp(*state, mean_square(x, matrix * rows * cols + c, cols, rows), w);
+    }
+    return sum / (float)rows;
+}
+
+/* Divides the gradients of one matrix. */
+static void divide_matrix(struct single *x, size_t matrix, float w, float eps1, bool no_mean)
+{
+    size_t rows = x->rows, cols = x->cols, first = matrix * rows * cols;
+    float mean_of_rows = fmaxf(update_factors(x, matrix, w), eps1);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++) {
+            float v = x->state[0][matrix * rows + r] * x->state[1][matrix * cols + c];
+            v /= no_mean ? 1 : mean_of_rows;
+            x->g[first + r * cols + c] /= sqrtf(fmaxf(v, eps1 * eps1));
+        }
+}
+
+static void divide_vector(struct single *x, float w, float eps1, bool square)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        float g = x->g[i], v = x->state[2][i] = lerp(x->state[2][i], g * g, w);
+        x->g[i] = g / sqrtf(fmaxf(square ? g * g : v, eps1 * eps1));
+    }
 }
 
 static void run_adafactor(const struct single_trial *trial, struct single *x, int mutant)
@@ -155,19 +179,13 @@ static void run_adafactor(const struct single_trial *trial, struct single *x, in
     float eps2 = mutant == NO_EPS2 ? 0 : single_option(trial, "eps2");
     float lr = single_option(trial, "lr"), d = mutant == NO_D ? 1e6F : single_option(trial, "d");
     float rho = mutant == NO_RHO ? lr : fminf(lr, (float)(1 / sqrt(x->t)));
-    float count = sqrtf((float)x->count), average = update_rows(x, w);
+    float count = sqrtf((float)x->count);
     float alpha = fmaxf(eps2, single_norm(x->p, 0, 1, x->count) / count) * rho;
     alpha = mutant == NO_RMS ? rho : alpha;
-    average = mutant == NO_MEAN ? 1 : fmaxf(average, eps1);
-    for (size_t i = 0; i < x->count; i++) {
-        float g = x->g[i], v;
-        if (x->rows == 0)
-            v = x->state[2][i] = lerp(x->state[2][i], g * g, w);
-        else
-            v = x->state[0][i / x->cols] * x->state[1][i % x->cols] / average;
-        v = mutant == SQUARE ? g * g : v;
-        x->g[i] = g / sqrtf(fmaxf(v, eps1 * eps1));
-    }
+    if (x->rows == 0)
+        divide_vector(x, w, eps1, mutant == SQUARE);
+    for (size_t m = 0; x->rows > 0 && m < (x->depth > 0 ? x->depth : 1); m++)
+        divide_matrix(x, m, w, eps1, mutant == NO_MEAN);
     float rms = single_norm(x->g, 0, 1, x->count) / count;
     for (size_t i = 0; i < x->count; i++)
         x->p[i] -= alpha / fmaxf(1, rms / d) * x->g[i];
@@ -280,7 +298,7 @@ static const struct single_trial trials[] = {
      .run = run_schedule_free},
     {.name = "adafactor",
      .policy = {.rule = "adafactor", .options = {{"lr", 0.9}, {"eps2", 20}, {"d", 1.5}}},
-     .shapes = SINGLE_VECTOR | SINGLE_WIDE | SINGLE_TALL,
+     .shapes = SINGLE_VECTOR | SINGLE_WIDE | SINGLE_TALL | SINGLE_DEEP,
      .low = -3,
      .high = 1,
      .edges = true,

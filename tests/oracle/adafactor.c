@@ -9,7 +9,8 @@
  *     U    = g / sqrt(max(V, eps1^2))
  *     p'   = p - alpha / max(1, RMS(U) / d) U,   alpha = max(eps2, RMS(p)) min(lr, 1 / sqrt(t))
  *
- * RMS(p) is of p before the decay, which is p lr weight_decay, decoupled.
+ * A tensor of three dimensions is so many matrices of the last two, with a mean of row' each; the
+ * two RMS are of the whole tensor. RMS(p) is of p before the decay, which is p lr weight_decay, decoupled.
  *
  * K. g^2's mean by a tree of depth d: d + 1, its division 2: in the carried part, since d is the
  * shape's. The lerp: a difference, w, a product, a sum: 4 of row + w (mean + row), so for var' with
@@ -67,15 +68,14 @@ static struct oracle_span square(const struct hyper *h, const struct oracle_elem
 }
 
 static struct oracle_span mean_square(const struct hyper *h, const struct oracle_tensor *tensor,
-                                      enum oracle_unit unit, size_t index)
+                                      const struct oracle_slice *slice)
 {
-    struct oracle_slice slice = oracle_unit_at(tensor, unit, index);
     struct oracle_span sum = {0};
-    for (size_t i = 0; i < slice.count; i++)
-        sum = oracle_span_add(sum, square(h, oracle_slice_at(tensor, &slice, i)));
-    struct oracle_span count = oracle_span_of((double)slice.count, 0);
+    for (size_t i = 0; i < slice->count; i++)
+        sum = oracle_span_add(sum, square(h, oracle_slice_at(tensor, slice, i)));
+    struct oracle_span count = oracle_span_of((double)slice->count, 0);
     return oracle_span_widen(oracle_span_divide(sum, count),
-                             (oracle_tree_depth(slice.count) + 3) * h->unit, h->tiny);
+                             (oracle_tree_depth(slice->count) + 3) * h->unit, h->tiny);
 }
 
 static struct oracle_span state_span(const struct hyper *h, const struct oracle_tensor *tensor,
@@ -85,20 +85,26 @@ static struct oracle_span state_span(const struct hyper *h, const struct oracle_
     return oracle_span_of(n->value, states[state].roundings * h->unit * n->scale + n->carried);
 }
 
-/* Sets the row's and column's states, and returns max(mean of row', eps1). */
-static struct oracle_span update_factors(const struct hyper *h, struct oracle_tensor *tensor)
+/* Sets the states of one matrix of the tensor, and returns max(mean of row', eps1). */
+static struct oracle_span update_factors(const struct hyper *h, struct oracle_tensor *tensor,
+                                         size_t matrix)
 {
-    struct oracle_element *e = tensor->elements;
+    size_t rows = tensor->rows, cols = tensor->cols;
     struct oracle_span sum = {0};
-    for (size_t i = 0; i < tensor->rows; i++) {
-        e[i].next_state[ROW] = lerp(h, e[i].state[ROW], mean_square(h, tensor, ORACLE_ROW, i));
+    for (size_t i = matrix * rows; i < (matrix + 1) * rows; i++) {
+        struct oracle_element *e = &tensor->elements[i];
+        struct oracle_slice row = {.first = i * cols, .stride = 1, .count = cols};
+        e->next_state[ROW] = lerp(h, e->state[ROW], mean_square(h, tensor, &row));
         sum = oracle_span_add(sum, state_span(h, tensor, ROW, i));
     }
-    for (size_t i = 0; i < tensor->cols; i++)
-        e[i].next_state[COLUMN] =
-            lerp(h, e[i].state[COLUMN], mean_square(h, tensor, ORACLE_COLUMN, i));
-    struct oracle_span mean = oracle_span_divide(sum, oracle_span_of((double)tensor->rows, 0));
-    mean = oracle_span_widen(mean, (oracle_tree_depth(tensor->rows) + 3) * h->unit, h->tiny);
+    for (size_t i = matrix * cols; i < (matrix + 1) * cols; i++) {
+        struct oracle_element *e = &tensor->elements[i];
+        struct oracle_slice col = {
+            .first = matrix * rows * cols + i % cols, .stride = cols, .count = rows};
+        e->next_state[COLUMN] = lerp(h, e->state[COLUMN], mean_square(h, tensor, &col));
+    }
+    struct oracle_span mean = oracle_span_divide(sum, oracle_span_of((double)rows, 0));
+    mean = oracle_span_widen(mean, (oracle_tree_depth(rows) + 3) * h->unit, h->tiny);
     return oracle_span_at_least(mean, h->eps1);
 }
 
@@ -107,9 +113,9 @@ static struct oracle_span second_moment(const struct hyper *h, struct oracle_ten
 {
     if (tensor->rows == 0)
         return state_span(h, tensor, FULL, i);
+    size_t row = i / tensor->cols, col = i % tensor->cols + row / tensor->rows * tensor->cols;
     struct oracle_span product =
-        oracle_span_multiply(state_span(h, tensor, ROW, i / tensor->cols),
-                             state_span(h, tensor, COLUMN, i % tensor->cols));
+        oracle_span_multiply(state_span(h, tensor, ROW, row), state_span(h, tensor, COLUMN, col));
     product = oracle_span_widen(product, 2 * h->unit, h->tiny);
     return oracle_span_widen(oracle_span_divide(product, mean), 2 * h->unit, h->tiny);
 }
@@ -119,10 +125,10 @@ static struct oracle_span divide_gradient(const struct hyper *h, struct oracle_t
 {
     struct oracle_span mean = {0};
     struct oracle_norm norm = {0};
-    if (tensor->rows > 0)
-        mean = update_factors(h, tensor);
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_element *e = &tensor->elements[i];
+        if (tensor->rows > 0 && i % (tensor->rows * tensor->cols) == 0)
+            mean = update_factors(h, tensor, i / (tensor->rows * tensor->cols));
         if (tensor->rows == 0)
             e->next_state[FULL] = lerp(h, e->state[FULL], square(h, e));
         struct oracle_span root = oracle_span_root(

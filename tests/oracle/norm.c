@@ -14,6 +14,8 @@ size_t oracle_unit_count(const struct oracle_tensor *tensor, enum oracle_unit un
 {
     if (tensor->rows == 0 || unit == ORACLE_TENSOR)
         return 1;
+    if (tensor->depth > 0)
+        return unit == ORACLE_ROW ? tensor->depth : tensor->rows * tensor->cols;
     return unit == ORACLE_ROW ? tensor->rows : tensor->cols;
 }
 
@@ -22,10 +24,11 @@ struct oracle_slice oracle_unit_at(const struct oracle_tensor *tensor, enum orac
 {
     if (tensor->rows == 0 || unit == ORACLE_TENSOR)
         return (struct oracle_slice){.first = 0, .stride = 1, .count = tensor->count};
+    size_t rows = oracle_unit_count(tensor, ORACLE_ROW);
+    size_t cols = oracle_unit_count(tensor, ORACLE_COLUMN);
     if (unit == ORACLE_ROW)
-        return (struct oracle_slice){
-            .first = index * tensor->cols, .stride = 1, .count = tensor->cols};
-    return (struct oracle_slice){.first = index, .stride = tensor->cols, .count = tensor->rows};
+        return (struct oracle_slice){.first = index * cols, .stride = 1, .count = cols};
+    return (struct oracle_slice){.first = index, .stride = cols, .count = rows};
 }
 
 struct oracle_element *oracle_slice_at(const struct oracle_tensor *tensor,

@@ -109,10 +109,11 @@ void oracle_scalar_list(const struct oracle_policy *policy,
 
 size_t oracle_state_count(const struct oracle_state *state, const struct oracle_tensor *tensor)
 {
+    size_t depth = tensor->depth > 0 ? tensor->depth : 1;
     if (state->extent == ORACLE_EACH_ROW)
-        return tensor->rows;
+        return depth * tensor->rows;
     if (state->extent == ORACLE_EACH_COLUMN)
-        return tensor->cols;
+        return depth * tensor->cols;
     return tensor->count;
 }
 

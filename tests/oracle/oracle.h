@@ -89,7 +89,8 @@ struct oracle_element {
 /* The values of a state that has fewer than elements are those of the first elements. */
 struct oracle_tensor {
     size_t count;
-    size_t rows, cols; /* of a matrix, rows * cols = count; 0: the tensor is a vector */
+    size_t rows, cols; /* the last two dimensions; rows 0: the tensor is a vector */
+    size_t depth;      /* the one before them, depth * rows * cols = count; 0: there is none */
     struct oracle_element *elements;
 };
 
