@@ -379,6 +379,34 @@ START_TEST(test_rule_penalties)
 }
 END_TEST
 
+/* A rule of matrices refuses other tensors, and names itself; all others take them. */
+START_TEST(test_rule_ranks)
+{
+    const struct oracle_rule *rule = oracle_rule_find(tik_rule_at((size_t)_i)->name);
+    ck_assert_msg(rule != NULL, "rule %s has no oracle", tik_rule_at((size_t)_i)->name);
+    for (size_t rank = 1; rank <= 3; rank++) {
+        const size_t shape[] = {3, 2, 5};
+        const struct oracle_policy policy = {.rule = rule->name};
+        struct tik_policy *made = judge_policy(&policy);
+        struct tik_optimizer *optimizer;
+        size_t group, index;
+        judge_ok(tik_optimizer_create(judge_context(), NULL, &optimizer));
+        judge_ok(tik_optimizer_add_group(optimizer, made, &group));
+        struct tik_tensor tensor = {
+            .name = "p", .rank = rank, .shape = shape, .memory = TIK_MEMORY_LIBRARY};
+        enum tik_status status = tik_optimizer_add_tensor(optimizer, group, &tensor, &index);
+        bool good = rank == 2 || !rule->matrices;
+        ck_assert_msg(status == (good ? TIK_OK : TIK_ERROR_ARGUMENT),
+                      "%s with a tensor of rank %zu is %s, should be %s", rule->name, rank,
+                      tik_status_name(status), good ? "ok" : "an error");
+        ck_assert_msg(good || strstr(tik_last_error(), rule->name),
+                      "the error does not name the rule %s: %s", rule->name, tik_last_error());
+        tik_optimizer_destroy(optimizer);
+        tik_policy_destroy(made);
+    }
+}
+END_TEST
+
 /*
  * A diagonal metric is for a proximal penalty that is a sum over elements, under a rule whose
  * elements have a step of their own; elsewhere it is an error.
@@ -513,6 +541,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tables, test_rule_tables, 0, rule_count());
     tcase_add_loop_test(tables, test_rule_penalties, 0, rule_count());
     tcase_add_loop_test(tables, test_metric, 0, rule_count());
+    tcase_add_loop_test(tables, test_rule_ranks, 0, rule_count());
     tcase_add_test(tables, test_penalty_tables);
     suite_add_tcase(suite, tables);
     for (int i = 0; i < rule_count(); i++) {
