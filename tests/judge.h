@@ -54,24 +54,43 @@ void judge_value(struct judge_tally *tally, const char *where, size_t index, dou
 /* Prints the tally's line, and fails the test when a value was out of its bound, or none came. */
 void judge_finish(const struct judge_tally *tally);
 
+struct judge_run;
+
 /* One tensor, in a group of its own or in the group of the part before. */
 struct judge_part {
     struct oracle_policy policy;
     size_t count;
-    bool joins; /* the group of the part before, whose policy this one's must be */
-    bool idle;  /* not active in the next step: left out of it and of the norm */
+    size_t rows, cols; /* of a matrix of rows * cols = count; 0: a vector */
+    size_t depth;      /* matrices: depth * rows * cols = count; 0: rank 2 or 1 */
+    bool joins;        /* the group of the part before, whose policy this one's must be */
+    bool idle;         /* not active in the next step: left out of it and of the norm */
     /* from here on the judge's own */
     size_t group, tensor;
     int slot[ORACLE_STATES]; /* the library's slot of the oracle's state; -1: there is none */
-    float *p, *g, *state[ORACLE_STATES];
+    float *p, *g, *ema, *state[ORACLE_STATES];
     struct oracle_tensor exact;
-    double carried; /* the rule's carried scalar before the next step */
+    double carried[ORACLE_CARRIED]; /* before the next step, in the order of oracle_scalar_list */
+    struct oracle_state states[ORACLE_STATES + 1]; /* of oracle_state_list */
+};
+
+/*
+ * What a library needs to be told, and asked, for the options around a step and the EMA: whoever sets
+ * those of a run sets these too.
+ */
+struct judge_around {
+    void (*set_options)(const struct judge_run *run, struct tik_optimizer_options *options);
+    void (*set_ema)(struct tik_policy *policy, const struct oracle_ema_options *ema);
+    /* Writes a part's mean, or reads it as it is stored. */
+    void (*write_ema)(struct tik_optimizer *optimizer, size_t tensor, const float *values);
+    void (*read_ema)(struct tik_optimizer *optimizer, size_t tensor, float *values);
 };
 
 struct judge_run {
     const char *label;                   /* for messages */
     const struct tik_schedule *schedule; /* NULL: constant; of every part */
     double max_norm;                     /* 0: no clipping */
+    struct oracle_around around;         /* 0: nothing */
+    const struct judge_around *api;      /* NULL: nothing around the step, and no EMA */
     bool report;                         /* check the report too */
     struct judge_part parts[JUDGE_PARTS];
     size_t part_count;

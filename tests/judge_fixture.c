@@ -49,13 +49,20 @@ void judge_run_uniform(struct judge_run *run, uint64_t seed, double size)
             run->parts[i].g[j] = (float)uniform(&seed, -size, size);
 }
 
-/* Of the size of a gradient, or of its square; what only grows is not below its start. */
-static float fill_state(const struct oracle_policy *policy, const struct oracle_state *state,
-                        float value, bool fresh)
+static float limited(float value, double limit)
 {
-    float start = (float)oracle_state_start(policy, state);
+    return (float)fmin(fmax((double)value, -limit), limit);
+}
+
+/* Of the size of a gradient, or of its square; what only grows is not below its start. */
+static float fill_state(const struct judge_part *part, const struct oracle_state *state,
+                        float value, size_t index, bool fresh)
+{
+    float start = (float)oracle_state_start(&part->policy, state);
     if (fresh)
-        return start;
+        return state->at_parameter ? part->p[index] : start;
+    if (state->limit > 0)
+        return limited(value, state->limit);
     return (state->positive ? value * value : value) + (state->grows ? start : 0);
 }
 
@@ -64,22 +71,22 @@ void judge_run_fill(struct judge_run *run, uint64_t seed, bool fresh)
     judge_run_gradients(run, seed ^ 0x5555555555555555U);
     for (size_t i = 0; i < run->part_count; i++) {
         struct judge_part *part = &run->parts[i];
-        const struct oracle_state *states = oracle_rule_find(part->policy.rule)->states;
+        const struct oracle_state *states = part->states;
         for (size_t j = 0; j < part->count; j++) {
             part->p[j] = j < EDGES * EDGES ? edges[j / EDGES] : spread(&seed, -10, 3);
             for (size_t s = 0; s < ORACLE_STATES && states[s].name; s++) {
                 float value = spread(&seed, -9, 5);
-                part->state[s][j] = fill_state(&part->policy, &states[s], value, fresh);
+                part->state[s][j] = fill_state(part, &states[s], value, j, fresh);
             }
+            /* of the parameters' size, without the seed, so that fixtures are what they were */
+            bool zero = fresh && part->policy.ema.debias;
+            part->ema[j] = zero ? 0 : fresh ? part->p[j] : 0.75F * part->p[part->count - 1 - j];
         }
-        double start = oracle_rule_find(part->policy.rule)->carried_start;
-        part->carried = fresh ? start : 0.37 * start;
+        struct oracle_scalar scalars[ORACLE_CARRIED + 1];
+        oracle_scalar_list(&part->policy, scalars);
+        for (size_t k = 0; scalars[k].name; k++)
+            part->carried[k] = fresh ? scalars[k].start : scalars[k].later;
     }
-}
-
-static float limited(float value, double limit)
-{
-    return (float)fmin(fmax((double)value, -limit), limit);
 }
 
 void judge_run_limit(struct judge_run *run, double limit)

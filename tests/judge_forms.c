@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FORMS_MAX = 40 };
+enum { FORMS_MAX = 96 };
 
 static struct judge_form forms[FORMS_MAX];
 static size_t form_count;
@@ -78,16 +78,101 @@ static void add_powers(const struct tik_penalty_info *info)
     }
 }
 
+/* Other powers, coupled, in a library that has them. */
+static void add_other_powers(const struct tik_penalty_info *info)
+{
+    static const double powers[] = {1.2, 2.7, 4};
+    struct tik_policy *policy;
+    judge_ok(tik_policy_create(tik_rule_at(0)->name, &policy));
+    judge_ok(tik_policy_add_penalty(policy, info->name, NULL));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "coupled"));
+    bool taken = tik_policy_set_penalty(policy, 0, "p", powers[0]) == TIK_OK &&
+                 tik_policy_check(policy) == TIK_OK;
+    tik_policy_destroy(policy);
+    for (size_t i = 0; taken && i < sizeof powers / sizeof powers[0]; i++) {
+        const struct oracle_penalty penalty = {
+            .name = info->name, .application = "coupled", .weight = 0.31, .p = powers[i]};
+        char label[64];
+        snprintf(label, sizeof label, "%s %g coupled", info->name, powers[i]);
+        add_form(label, 0, &penalty, NULL);
+        forms[form_count - 1].limit = 1e4;
+    }
+}
+
+/* Rows, columns and the tensor, those that the row's option takes. */
+static void add_units(const struct tik_penalty_info *info, const struct tik_option *unit,
+                      struct oracle_penalty penalty, const char *values, double limit)
+{
+    static const char *const names[] = {"row", "column", "tensor"};
+    for (int i = ORACLE_ROW; i <= ORACLE_TENSOR; i++) {
+        char label[48];
+        bool allowed = false;
+        for (size_t k = 0; unit->choices[k]; k++)
+            allowed |= strcmp(unit->choices[k], names[i]) == 0;
+        if (!allowed)
+            continue;
+        penalty.unit = (enum oracle_unit)i;
+        snprintf(label, sizeof label, "%s by %s", values, names[i]);
+        add_applications(info, penalty, label, limit);
+    }
+}
+
+/* In a ball and out of it. Sums that are to be 2 have no digits left beside 1e4 of them. */
+static void add_sets(const struct tik_penalty_info *info, const struct tik_option *unit)
+{
+    bool ball = strcmp(info->name, "max_norm") == 0 || strcmp(info->name, "l2_ball") == 0;
+    const double radii[] = {2, ball ? 1e18 : 300};
+    for (size_t i = 0; i < sizeof radii / sizeof radii[0]; i++) {
+        char values[32];
+        snprintf(values, sizeof values, " %g", radii[i]);
+        add_units(info, unit, (struct oracle_penalty){.name = info->name, .radius = radii[i]},
+                  values, ball ? 0 : 100);
+    }
+}
+
+static const struct tik_option *find_option(const struct tik_penalty_info *info, const char *name)
+{
+    for (size_t i = 0; i < info->option_count; i++)
+        if (strcmp(info->options[i].name, name) == 0)
+            return &info->options[i];
+    return NULL;
+}
+
+/* The proximal forms once more, with each element's own step. */
+static void add_diagonal(const struct tik_penalty_info *info, size_t first)
+{
+    const size_t end = form_count;
+    if (!find_option(info, "metric") || !oracle_penalty_find(info->name)->separable)
+        return;
+    for (size_t i = first; i < end; i++) {
+        if (strcmp(forms[i].penalties[0].application, "proximal") != 0)
+            continue;
+        ck_assert_uint_lt(form_count, FORMS_MAX);
+        struct judge_form *form = &forms[form_count++];
+        *form = forms[i];
+        form->penalties[0].diagonal = true;
+        snprintf(form->label, sizeof form->label, "diagonal %.40s", forms[i].label);
+    }
+}
+
 static void add_penalty_forms(const struct tik_penalty_info *info)
 {
-    if (strcmp(info->name, "box") == 0)
+    const struct tik_option *unit = find_option(info, "unit");
+    const struct oracle_penalty penalty = {.name = info->name, .weight = 0.31, .l1_ratio = 0.3};
+    const size_t first = form_count;
+    if (strcmp(info->name, "box") == 0) {
         add_boxes(info);
-    else if (strcmp(info->name, "lp") == 0)
+    } else if (strcmp(info->name, "lp") == 0) {
         add_powers(info);
-    else
-        add_applications(
-            info, (struct oracle_penalty){.name = info->name, .weight = 0.31, .l1_ratio = 0.3}, "",
-            0);
+        add_other_powers(info);
+    } else if (unit && find_option(info, "radius")) {
+        add_sets(info, unit);
+    } else if (unit) {
+        add_units(info, unit, penalty, "", 0);
+    } else {
+        add_applications(info, penalty, "", 0);
+    }
+    add_diagonal(info, first);
 }
 
 size_t judge_forms(const struct judge_form **all)

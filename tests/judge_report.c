@@ -19,7 +19,7 @@ static struct tik_report sum_group(struct judge_run *run, const struct judge_par
         judge_ok(tik_optimizer_read(run->optimizer, other->tensor, TIK_PARAM, p));
         for (size_t k = 0; k < count; k++)
             sums.penalty +=
-                oracle_penalty_find(penalties[k].name)->measure(&penalties[k], p, other->count);
+                oracle_penalty_find(penalties[k].name)->measure(&penalties[k], p, &other->exact);
         for (size_t j = 0; j < other->count; j++) {
             sums.half_squared_norm += (double)p[j] * (double)p[j] / 2;
             sums.zeros += fpclassify(p[j]) == FP_ZERO;

@@ -29,14 +29,19 @@ static void set_penalty(struct tik_policy *policy, const struct oracle_penalty *
 {
     const struct oracle_option values[] = {
         {"weight", penalty->weight}, {"l1_ratio", penalty->l1_ratio}, {"p", penalty->p},
-        {"low", penalty->low},       {"high", penalty->high},
+        {"low", penalty->low},       {"high", penalty->high},         {"radius", penalty->radius},
     };
+    static const char *const units[] = {"row", "column", "tensor"};
     size_t index;
     judge_ok(tik_policy_add_penalty(policy, penalty->name, &index));
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         if (has_option(penalty->name, values[i].name))
             judge_ok(tik_policy_set_penalty(policy, index, values[i].name, values[i].value));
     judge_ok(tik_policy_set_penalty_text(policy, index, "application", penalty->application));
+    if (has_option(penalty->name, "unit"))
+        judge_ok(tik_policy_set_penalty_text(policy, index, "unit", units[penalty->unit]));
+    if (penalty->diagonal)
+        judge_ok(tik_policy_set_penalty_text(policy, index, "metric", "diagonal"));
     if (penalty->convention)
         judge_ok(tik_policy_set_penalty_text(policy, index, "convention", penalty->convention));
 }
@@ -56,14 +61,14 @@ struct tik_policy *judge_policy(const struct oracle_policy *policy)
 /* The library must have exactly the states that the oracle needs, under their names. */
 static void find_slots(struct judge_run *run, struct judge_part *part)
 {
-    const struct oracle_state *states = oracle_rule_find(part->policy.rule)->states;
+    const struct oracle_state *states = part->states;
     struct tik_tensor_info info;
     judge_ok(tik_optimizer_tensor(run->optimizer, part->tensor, &info));
     size_t found = 0;
     for (size_t s = 0; s < ORACLE_STATES; s++)
         part->slot[s] = -1;
     for (size_t s = 0; s < ORACLE_STATES && states[s].name; s++) {
-        if (!oracle_state_used(&part->policy, &states[s]))
+        if (!oracle_state_used(&part->policy, &states[s], &part->exact))
             continue;
         for (size_t i = 0; i < info.state_count; i++)
             if (strcmp(info.states[i], states[s].name) == 0)
@@ -79,25 +84,33 @@ static void find_slots(struct judge_run *run, struct judge_part *part)
 /* A new tensor's states, which are all of one value each, and its group's carried scalar. */
 static void check_start(struct judge_run *run, const struct judge_part *part)
 {
-    const struct oracle_rule *rule = oracle_rule_find(part->policy.rule);
     float *got = allocate(part->count, sizeof *got);
-    for (size_t s = 0; s < ORACLE_STATES && rule->states[s].name; s++) {
+    for (size_t s = 0; part->states[s].name; s++) {
+        const struct oracle_state *state = &part->states[s];
         if (part->slot[s] < 0)
             continue;
-        float start = (float)oracle_state_start(&part->policy, &rule->states[s]);
+        float start = (float)oracle_state_start(&part->policy, state);
         judge_ok(tik_optimizer_read(run->optimizer, part->tensor, TIK_STATE + part->slot[s], got));
-        for (size_t j = 0; j < part->count; j++)
-            judge_value(run->tally, rule->states[s].name, j, (double)got[j], (double)start, 0);
+        for (size_t j = 0; j < oracle_state_count(state, &part->exact); j++)
+            judge_value(run->tally, state->name, j, (double)got[j], (double)start, 0);
     }
     free(got);
-    const char *name = tik_optimizer_carried_name(run->optimizer, part->group, 0);
-    ck_assert_msg((name == NULL) == (rule->carried == NULL), "%s carries %s, should carry %s",
-                  rule->name, name ? name : "nothing", rule->carried ? rule->carried : "nothing");
-    if (!rule->carried)
-        return;
-    double carried;
-    judge_ok(tik_optimizer_carried(run->optimizer, part->group, rule->carried, &carried));
-    judge_value(run->tally, rule->carried, 0, carried, rule->carried_start, 0);
+}
+
+/* The group carries exactly the scalars that the oracle needs, under their names. */
+static void check_carried_start(struct judge_run *run, const struct judge_part *part)
+{
+    struct oracle_scalar scalars[ORACLE_CARRIED + 1];
+    size_t count = 0;
+    double got;
+    oracle_scalar_list(&part->policy, scalars);
+    for (; scalars[count].name; count++) {
+        judge_ok(tik_optimizer_carried(run->optimizer, part->group, scalars[count].name, &got));
+        judge_value(run->tally, scalars[count].name, 0, got, scalars[count].start, 0);
+    }
+    const char *more = tik_optimizer_carried_name(run->optimizer, part->group, count);
+    ck_assert_msg(more == NULL, "%s carries %s, which the oracle does not", part->policy.rule,
+                  more ? more : "");
 }
 
 static void create_part(struct judge_run *run, struct judge_part *part, const char *name)
@@ -106,21 +119,38 @@ static void create_part(struct judge_run *run, struct judge_part *part, const ch
         part->group = part[-1].group;
     } else {
         struct tik_policy *policy = judge_policy(&part->policy);
+        if (part->policy.ema.decay > 0)
+            run->api->set_ema(policy, &part->policy.ema);
         judge_ok(tik_optimizer_add_group(run->optimizer, policy, &part->group));
         tik_policy_destroy(policy);
     }
+    const size_t vector[] = {part->count}, matrix[] = {part->depth, part->rows, part->cols};
     struct tik_tensor tensor = {
-        .name = name, .rank = 1, .shape = &part->count, .memory = TIK_MEMORY_LIBRARY};
+        .name = name,
+        .rank = part->depth > 0  ? 3
+                : part->rows > 0 ? 2
+                                 : 1,
+        .shape = part->depth > 0  ? matrix
+                 : part->rows > 0 ? matrix + 1
+                                  : vector,
+        .memory = TIK_MEMORY_LIBRARY,
+    };
     judge_ok(tik_optimizer_add_tensor(run->optimizer, part->group, &tensor, &part->tensor));
     if (run->schedule)
         judge_ok(tik_optimizer_set_schedule(run->optimizer, part->group, run->schedule));
+    part->exact.count = part->count;
+    part->exact.rows = part->rows;
+    part->exact.cols = part->cols;
+    part->exact.depth = part->depth;
+    oracle_state_list(&part->policy, part->states);
     find_slots(run, part);
     check_start(run, part);
+    check_carried_start(run, part);
     part->p = allocate(part->count, sizeof *part->p);
     part->g = allocate(part->count, sizeof *part->g);
+    part->ema = allocate(part->count, sizeof *part->ema);
     for (size_t s = 0; s < ORACLE_STATES; s++)
         part->state[s] = allocate(part->count, sizeof *part->state[s]);
-    part->exact.count = part->count;
     part->exact.elements = allocate(part->count, sizeof *part->exact.elements);
 }
 
@@ -131,6 +161,8 @@ void judge_run_create(struct judge_run *run)
     tik_optimizer_defaults(&options);
     options.max_norm = run->max_norm;
     options.report = run->report;
+    if (run->api)
+        run->api->set_options(run, &options);
     judge_ok(tik_optimizer_create(judge_context(), &options, &run->optimizer));
     for (size_t i = 0; i < run->part_count; i++)
         create_part(run, &run->parts[i], names[i]);
@@ -147,6 +179,7 @@ void judge_run_destroy(struct judge_run *run)
         struct judge_part *part = &run->parts[i];
         free(part->p);
         free(part->g);
+        free(part->ema);
         for (size_t s = 0; s < ORACLE_STATES; s++)
             free(part->state[s]);
         free(part->exact.elements);
@@ -174,18 +207,24 @@ static void load_part(struct judge_run *run, struct judge_part *part, uint64_t t
         struct oracle_element *e = &part->exact.elements[j];
         e->p = part->p[j];
         e->g = part->g[j];
+        e->g_error = 0;
+        e->ema = part->ema[j];
         for (size_t s = 0; s < ORACLE_STATES; s++)
             e->state[s] = part->state[s][j];
     }
     judge_ok(tik_optimizer_set_active(run->optimizer, part->tensor, !part->idle));
     judge_ok(tik_optimizer_set_steps(run->optimizer, part->group, t - 1));
-    const char *carried = oracle_rule_find(part->policy.rule)->carried;
+    struct oracle_scalar scalars[ORACLE_CARRIED + 1];
+    oracle_scalar_list(&part->policy, scalars);
     if (part->joins)
-        part->carried = part[-1].carried;
-    if (carried)
-        judge_ok(tik_optimizer_set_carried(run->optimizer, part->group, carried, part->carried));
+        memcpy(part->carried, part[-1].carried, sizeof part->carried);
+    for (size_t k = 0; scalars[k].name; k++)
+        judge_ok(tik_optimizer_set_carried(run->optimizer, part->group, scalars[k].name,
+                                           part->carried[k]));
     judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_PARAM, part->p));
     judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_GRAD, part->g));
+    if (part->policy.ema.decay > 0)
+        run->api->write_ema(run->optimizer, part->tensor, part->ema);
     for (size_t s = 0; s < ORACLE_STATES; s++)
         if (part->slot[s] >= 0)
             judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_STATE + part->slot[s],
@@ -207,12 +246,15 @@ static void compare_part(struct judge_run *run, struct judge_part *part, int whi
                          const char *where)
 {
     float *values = which == TIK_PARAM ? part->p : NULL;
+    size_t count = part->count;
     for (size_t s = 0; s < ORACLE_STATES; s++)
-        if (part->slot[s] >= 0 && which == TIK_STATE + part->slot[s])
+        if (part->slot[s] >= 0 && which == TIK_STATE + part->slot[s]) {
             values = part->state[s];
+            count = oracle_state_count(&part->states[s], &part->exact);
+        }
     float *got = allocate(part->count, sizeof *got);
     judge_ok(tik_optimizer_read(run->optimizer, part->tensor, which, got));
-    for (size_t j = 0; j < part->count; j++) {
+    for (size_t j = 0; j < count; j++) {
         const struct oracle_element *e = &part->exact.elements[j];
         const struct oracle_number *number = &e->next;
         for (size_t s = 0; s < ORACLE_STATES; s++)
@@ -232,14 +274,37 @@ static void compare_part(struct judge_run *run, struct judge_part *part, int whi
 static void compare_carried(struct judge_run *run, struct judge_part *part,
                             struct oracle_moment moment, const char *where)
 {
-    const char *name = oracle_rule_find(part->policy.rule)->carried;
-    if (!name || part->idle || part->joins)
+    struct oracle_scalar scalars[ORACLE_CARRIED + 1];
+    double got, next[ORACLE_CARRIED] = {0};
+    if (part->idle || part->joins)
         return;
-    double got;
-    moment.carried = part->carried;
-    part->carried = oracle_carry(&part->policy, &moment);
-    judge_ok(tik_optimizer_carried(run->optimizer, part->group, name, &got));
-    judge_value(run->tally, where, 0, got, part->carried, 1e-14 * fabs(part->carried));
+    oracle_scalar_list(&part->policy, scalars);
+    memcpy(moment.carried, part->carried, sizeof moment.carried);
+    oracle_carry(&part->policy, &moment, next);
+    memcpy(part->carried, next, sizeof next);
+    for (size_t k = 0; scalars[k].name; k++) {
+        judge_ok(tik_optimizer_carried(run->optimizer, part->group, scalars[k].name, &got));
+        judge_value(run->tally, where, k, got, next[k], 1e-14 * fabs(next[k]));
+    }
+}
+
+/* The mean as it is stored, which for an idle part is what it was. */
+static void compare_ema(struct judge_run *run, struct judge_part *part, const char *where)
+{
+    if (part->policy.ema.decay == 0)
+        return;
+    float *got = allocate(part->count, sizeof *got);
+    run->api->read_ema(run->optimizer, part->tensor, got);
+    for (size_t j = 0; j < part->count; j++) {
+        const struct oracle_number *number = &part->exact.elements[j].next_ema;
+        if (part->idle) {
+            judge_value(run->tally, where, j, (double)got[j], (double)part->ema[j], 0);
+            continue;
+        }
+        judge_number(run->tally, where, j, (double)got[j], number);
+        part->ema[j] = (float)number->value;
+    }
+    free(got);
 }
 
 static void compare_run(struct judge_run *run, const struct oracle_moment *moment, uint64_t t)
@@ -247,7 +312,7 @@ static void compare_run(struct judge_run *run, const struct oracle_moment *momen
     char where[256];
     for (size_t i = 0; i < run->part_count; i++) {
         struct judge_part *part = &run->parts[i];
-        const struct oracle_state *states = oracle_rule_find(part->policy.rule)->states;
+        const struct oracle_state *states = part->states;
         const char *rule = part->policy.rule;
         unsigned long long step = t;
         if (run->report && !part->idle && !part->joins) {
@@ -256,6 +321,8 @@ static void compare_run(struct judge_run *run, const struct oracle_moment *momen
         }
         snprintf(where, sizeof where, "%s, %s, t = %llu, carried", rule, run->label, step);
         compare_carried(run, part, *moment, where);
+        snprintf(where, sizeof where, "%s, %s, t = %llu, ema", rule, run->label, step);
+        compare_ema(run, part, where);
         snprintf(where, sizeof where, "%s, %s, t = %llu, p", rule, run->label, step);
         compare_part(run, part, TIK_PARAM, where);
         for (size_t s = 0; s < ORACLE_STATES; s++) {
@@ -276,12 +343,14 @@ void judge_run_step(struct judge_run *run, uint64_t t)
     judge_ok(tik_optimizer_sync(run->optimizer));
     struct oracle_moment moment = moment_of(run, t);
     struct oracle_clip clip;
+    for (size_t i = 0; i < run->part_count; i++)
+        oracle_around_apply(&run->around, &moment, &run->parts[i].exact);
     if (run->max_norm > 0) {
         clip = clip_run(run, &moment);
         moment.clip = &clip;
     }
     for (size_t i = 0; i < run->part_count; i++) {
-        moment.carried = run->parts[i].carried;
+        memcpy(moment.carried, run->parts[i].carried, sizeof moment.carried);
         oracle_step(&run->parts[i].policy, &moment, &run->parts[i].exact);
     }
     for (size_t i = 0; i < run->part_count; i++) {

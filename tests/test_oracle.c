@@ -1,7 +1,7 @@
 /*
  * The library against the double oracle: every rule in its forms with every penalty in its
  * applications, one step at a time; clip, report and schedules. Arguments: a device ("scalar"), one
- * case (all: tables, a rule's name, clip, report, schedules), text in the label of a policy (all).
+ * case (all: tables, a rule's name, shapes, clip, report, schedules), text in the label of a policy (all).
  */
 #include "judge.h"
 
@@ -42,6 +42,33 @@ static struct oracle_policy make_policy(const struct oracle_rule *rule,
     return policy;
 }
 
+/* What a rule, or the rule beside a penalty, can be judged with at all. */
+static bool is_possible(const struct oracle_rule *rule, const struct judge_form *form)
+{
+    if (form->penalties[0].name == NULL)
+        return true;
+    return !rule->alone && (rule->diagonal || !form->penalties[0].diagonal);
+}
+
+/* The smaller of two limits, of which 0 is none. */
+static double limit_of(const struct oracle_rule *rule, const struct judge_form *form)
+{
+    if (rule->limit == 0 || form->limit == 0)
+        return fmax(rule->limit, form->limit);
+    return fmin(rule->limit, form->limit);
+}
+
+/* COUNT elements, in the shape that the rule takes. */
+static struct judge_part make_part(const struct oracle_policy *policy)
+{
+    struct judge_part part = {.policy = *policy, .count = COUNT};
+    if (oracle_rule_find(policy->rule)->matrices) {
+        part.rows = 25;
+        part.cols = COUNT / part.rows;
+    }
+    return part;
+}
+
 /* From zero states on, then from states of the fixture; bias corrections large, small and none. */
 static void judge_policy_steps(const struct oracle_policy *policy, const char *label,
                                const struct judge_form *form, struct judge_tally *tally)
@@ -52,7 +79,7 @@ static void judge_policy_steps(const struct oracle_policy *policy, const char *l
         .label = label,
         .schedule = plain ? NULL : &schedule,
         .report = !plain,
-        .parts = {{.policy = *policy, .count = COUNT}},
+        .parts = {make_part(policy)},
         .part_count = 1,
         .tally = tally,
     };
@@ -63,7 +90,7 @@ static void judge_policy_steps(const struct oracle_policy *policy, const char *l
             judge_run_gradients(&run, SEED + steps[i]);
         else
             judge_run_fill(&run, SEED + steps[i], steps[i] == 1);
-        judge_run_limit(&run, form->limit);
+        judge_run_limit(&run, limit_of(oracle_rule_find(policy->rule), form));
         judge_run_step(&run, steps[i]);
     }
     judge_run_destroy(&run);
@@ -91,9 +118,7 @@ START_TEST(test_rule_steps)
     size_t form_count = judge_forms(&forms);
     for (size_t i = 0; rule->forms[i].name; i++)
         for (size_t j = 0; j < form_count; j++) {
-            if (rule->alone && forms[j].penalties[0].name)
-                continue;
-            if (!is_judged(_i, i, j))
+            if (!is_possible(rule, &forms[j]) || !is_judged(_i, i, j))
                 continue;
             struct oracle_policy policy = make_policy(rule, &rule->forms[i], &forms[j]);
             char label[160];
@@ -101,6 +126,83 @@ START_TEST(test_rule_steps)
             if (judge_wanted(label) && tally.failures == 0)
                 judge_policy_steps(&policy, label, &forms[j], &tally);
         }
+    judge_finish(&tally);
+}
+END_TEST
+
+/*
+ * Tensors of one group, of several blocks, as vectors and matrices; parameters and gradients of one
+ * size, so that every element counts in a norm. The fixture's states at t = 7.
+ */
+static void judge_shapes(const struct oracle_policy *policy, const char *label, double limit,
+                         struct judge_tally *tally)
+{
+    const bool matrices = oracle_rule_find(policy->rule)->matrices;
+    struct judge_run run = {
+        .label = label,
+        .report = true,
+        .parts = {{.policy = *policy, .count = 40 * 25, .rows = 40, .cols = 25},
+                  {.policy = *policy, .count = 3 * 700, .rows = 3, .cols = 700, .joins = true},
+                  {.policy = *policy, .count = 1030, .joins = true},
+                  {.policy = *policy,
+                   .count = 7 * 5 * 31,
+                   .depth = 7,
+                   .rows = 5,
+                   .cols = 31,
+                   .joins = true}},
+        .part_count = matrices ? 2 : 4,
+        .tally = tally,
+    };
+    judge_run_create(&run);
+    for (uint64_t t = 1; t <= 7; t += 3) {
+        judge_run_fill(&run, SEED + t, t == 1);
+        if (t != 4) {
+            judge_run_level(&run, SEED + t);
+            judge_run_uniform(&run, SEED + t, t == 1 ? 3 : 0.02);
+        }
+        judge_run_limit(&run, limit);
+        judge_run_step(&run, t);
+    }
+    judge_run_destroy(&run);
+}
+
+/* Rules that look at a tensor in all their forms, others in one. */
+START_TEST(test_rule_shapes)
+{
+    const struct oracle_rule *rule = oracle_rule_find(tik_rule_at((size_t)_i)->name);
+    ck_assert_msg(rule != NULL, "rule %s has no oracle", tik_rule_at((size_t)_i)->name);
+    struct judge_tally tally = {.subject = rule->name};
+    const struct judge_form none = {.weight_decay = -1};
+    for (size_t i = 0; rule->forms[i].name && (i == 0 || rule->shaped); i++) {
+        struct oracle_policy policy = make_policy(rule, &rule->forms[i], &none);
+        char label[160];
+        snprintf(label, sizeof label, "%s, shapes", rule->forms[i].name);
+        if (judge_wanted(label))
+            judge_shapes(&policy, label, rule->limit, &tally);
+    }
+    judge_finish(&tally);
+}
+END_TEST
+
+/* Penalties of every form beside the first rule and beside an adaptive one. */
+START_TEST(test_penalty_shapes)
+{
+    static const char *const names[] = {"sgd", "adamw"};
+    const struct oracle_rule *rule = oracle_rule_find(names[_i]);
+    struct judge_tally tally = {.subject = "shapes"};
+    const struct judge_form *forms;
+    size_t form_count = judge_forms(&forms);
+    for (size_t i = 0; i < form_count; i++) {
+        const struct oracle_penalty *penalty = &forms[i].penalties[0];
+        bool shaped = penalty->name && oracle_penalty_find(penalty->name)->shaped;
+        if (!is_possible(rule, &forms[i]) || (!shaped && i % 5 != 0) || !is_judged(0, 0, i))
+            continue;
+        struct oracle_policy policy = make_policy(rule, &rule->forms[0], &forms[i]);
+        char label[160];
+        snprintf(label, sizeof label, "%s, %s, shapes", rule->name, forms[i].label);
+        if (judge_wanted(label))
+            judge_shapes(&policy, label, forms[i].limit, &tally);
+    }
     judge_finish(&tally);
 }
 END_TEST
@@ -230,6 +332,16 @@ static void check_penalty_options(const struct tik_penalty_info *info,
     }
 }
 
+/* What has no form would be judged with no rule. */
+static void check_penalty_forms(const struct tik_penalty_info *info)
+{
+    const struct judge_form *forms;
+    size_t count = judge_forms(&forms), found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += forms[i].penalties[0].name && strcmp(forms[i].penalties[0].name, info->name) == 0;
+    ck_assert_msg(found > 0, "the judge has no form of the penalty %s", info->name);
+}
+
 START_TEST(test_penalty_tables)
 {
     size_t count = 0;
@@ -241,6 +353,7 @@ START_TEST(test_penalty_tables)
                       "%s allows the applications 0x%x, should allow 0x%x", info->name,
                       info->applications, rule->applications);
         check_penalty_options(info, rule->options);
+        check_penalty_forms(info);
     }
     ck_assert_msg(count > 0, "there is no penalty");
 }
@@ -261,6 +374,62 @@ START_TEST(test_rule_penalties)
                       tik_status_name(status), rule->alone ? "an error" : "ok");
         ck_assert_msg(!rule->alone || strstr(tik_last_error(), rule->name),
                       "the error does not name the rule %s: %s", rule->name, tik_last_error());
+        tik_policy_destroy(policy);
+    }
+}
+END_TEST
+
+/* A rule of matrices refuses other tensors, and names itself; all others take them. */
+START_TEST(test_rule_ranks)
+{
+    const struct oracle_rule *rule = oracle_rule_find(tik_rule_at((size_t)_i)->name);
+    ck_assert_msg(rule != NULL, "rule %s has no oracle", tik_rule_at((size_t)_i)->name);
+    for (size_t rank = 1; rank <= 3; rank++) {
+        const size_t shape[] = {3, 2, 5};
+        const struct oracle_policy policy = {.rule = rule->name};
+        struct tik_policy *made = judge_policy(&policy);
+        struct tik_optimizer *optimizer;
+        size_t group, index;
+        judge_ok(tik_optimizer_create(judge_context(), NULL, &optimizer));
+        judge_ok(tik_optimizer_add_group(optimizer, made, &group));
+        struct tik_tensor tensor = {
+            .name = "p", .rank = rank, .shape = shape, .memory = TIK_MEMORY_LIBRARY};
+        enum tik_status status = tik_optimizer_add_tensor(optimizer, group, &tensor, &index);
+        bool good = rank == 2 || !rule->matrices;
+        ck_assert_msg(status == (good ? TIK_OK : TIK_ERROR_ARGUMENT),
+                      "%s with a tensor of rank %zu is %s, should be %s", rule->name, rank,
+                      tik_status_name(status), good ? "ok" : "an error");
+        ck_assert_msg(good || strstr(tik_last_error(), rule->name),
+                      "the error does not name the rule %s: %s", rule->name, tik_last_error());
+        tik_optimizer_destroy(optimizer);
+        tik_policy_destroy(made);
+    }
+}
+END_TEST
+
+/*
+ * A diagonal metric is for a proximal penalty that is a sum over elements, under a rule whose
+ * elements have a step of their own; elsewhere it is an error.
+ */
+START_TEST(test_metric)
+{
+    const struct oracle_rule *rule = oracle_rule_find(tik_rule_at((size_t)_i)->name);
+    for (size_t i = 0; tik_penalty_at(i) && rule && !rule->alone; i++) {
+        const struct tik_penalty_info *info = tik_penalty_at(i);
+        bool known = false;
+        for (size_t k = 0; k < info->option_count; k++)
+            known |= strcmp(info->options[k].name, "metric") == 0;
+        bool good = known && rule->diagonal && oracle_penalty_find(info->name)->separable;
+        struct tik_policy *policy;
+        judge_ok(tik_policy_create(rule->name, &policy));
+        judge_ok(tik_policy_add_penalty(policy, info->name, NULL));
+        judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "proximal"));
+        enum tik_status status = tik_policy_set_penalty_text(policy, 0, "metric", "diagonal");
+        if (status == TIK_OK)
+            status = tik_policy_check(policy);
+        ck_assert_msg(status == (good ? TIK_OK : TIK_ERROR_ARGUMENT),
+                      "%s with a diagonal %s is %s, should be %s", rule->name, info->name,
+                      tik_status_name(status), good ? "ok" : "an error");
         tik_policy_destroy(policy);
     }
 }
@@ -311,20 +480,20 @@ START_TEST(test_schedule_to_0)
     size_t form_count = judge_forms(&forms);
     ck_assert_double_eq(tik_schedule_at(&cosine, 5), 0);
     for (size_t i = 0; i < form_count; i++) {
-        if ((rule->alone && forms[i].penalties[0].name) || !is_judged(_i, 0, i))
+        if (!is_possible(rule, &forms[i]) || !is_judged(_i, 0, i))
             continue;
         struct oracle_policy policy = make_policy(rule, &rule->forms[0], &forms[i]);
         struct judge_run run = {
             .label = forms[i].label,
             .schedule = &cosine,
-            .parts = {{.policy = policy, .count = COUNT}},
+            .parts = {make_part(&policy)},
             .part_count = 1,
             .tally = &tally,
         };
         judge_run_create(&run);
         judge_run_fill(&run, SEED + i, false);
         for (uint64_t t = 4; t <= 6; t++) {
-            judge_run_limit(&run, forms[i].limit);
+            judge_run_limit(&run, limit_of(rule, &forms[i]));
             judge_run_step(&run, t);
         }
         judge_run_destroy(&run);
@@ -371,12 +540,15 @@ static Suite *make_suite(void)
     TCase *tables = tcase_create("tables");
     tcase_add_loop_test(tables, test_rule_tables, 0, rule_count());
     tcase_add_loop_test(tables, test_rule_penalties, 0, rule_count());
+    tcase_add_loop_test(tables, test_metric, 0, rule_count());
+    tcase_add_loop_test(tables, test_rule_ranks, 0, rule_count());
     tcase_add_test(tables, test_penalty_tables);
     suite_add_tcase(suite, tables);
     for (int i = 0; i < rule_count(); i++) {
         TCase *steps = tcase_create(tik_rule_at((size_t)i)->name);
         tcase_set_timeout(steps, 600);
         tcase_add_loop_test(steps, test_rule_steps, i, i + 1);
+        tcase_add_loop_test(steps, test_rule_shapes, i, i + 1);
         suite_add_tcase(suite, steps);
     }
     TCase *clip = tcase_create("clip");
@@ -386,6 +558,10 @@ static Suite *make_suite(void)
     tcase_set_timeout(report, 600);
     tcase_add_test(report, test_report);
     suite_add_tcase(suite, report);
+    TCase *shapes = tcase_create("shapes");
+    tcase_set_timeout(shapes, 600);
+    tcase_add_loop_test(shapes, test_penalty_shapes, 0, 2);
+    suite_add_tcase(suite, shapes);
     TCase *schedules = tcase_create("schedules");
     tcase_add_test(schedules, test_schedules);
     tcase_add_test(schedules, test_schedule_points);

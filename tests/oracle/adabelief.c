@@ -72,6 +72,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         struct oracle_number m = oracle_mean(beta1, e->state[FIRST], e, tiny);
         struct oracle_number s = spread(setting, beta2, e, m);
         struct oracle_span d = oracle_root(s.value, s.carried, 1 / root, eps);
+        oracle_set_rate(e, setting->lr, d, 7, setting);
         e->next_state[FIRST] = m;
         e->next_state[SPREAD] = s;
         oracle_subtract(e, oracle_quotient(oracle_times(m, size, tiny), d, tiny));
@@ -86,4 +87,5 @@ const struct oracle_rule oracle_adabelief = {
     .states = states,
     .forms = forms,
     .step = step,
+    .diagonal = true,
 };

@@ -48,6 +48,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         double ratio = sqrt(e->state[STEPS] + eps);
         struct oracle_number x = oracle_quotient(oracle_times(g, ratio, tiny), d, tiny);
         x.carried += tiny * fabs(e->g); /* where the ratio of the roots underflows first */
+        oracle_set_rate(e, setting->lr * ratio, d, 7, setting); /* the ratio's 2, one product */
         struct oracle_element of_step = {.g = x.value, .g_error = x.carried};
         e->next_state[SQUARES] = v;
         e->next_state[STEPS] = oracle_mean_square(rho, e->state[STEPS], &of_step, tiny);
@@ -63,4 +64,5 @@ const struct oracle_rule oracle_adadelta = {
     .states = states,
     .forms = forms,
     .step = step,
+    .diagonal = true,
 };

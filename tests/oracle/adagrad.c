@@ -49,6 +49,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         double error = (2 * fabs(e->g) + e->g_error) * e->g_error + tiny;
         struct oracle_span d = oracle_root(sum, error, 1, eps);
         e->next_state[SUM] = (struct oracle_number){.value = sum, .scale = sum, .carried = error};
+        oracle_set_rate(e, size, d, 3, setting);
         oracle_subtract(e, oracle_quotient(oracle_times(g, size, tiny), d, tiny));
     }
 }
@@ -61,4 +62,5 @@ const struct oracle_rule oracle_adagrad = {
     .states = states,
     .forms = forms,
     .step = step,
+    .diagonal = true,
 };

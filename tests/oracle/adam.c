@@ -52,7 +52,8 @@ const struct oracle_form oracle_adam_forms[] = {
 
 struct hyper {
     double beta1, beta2, eps, step, root; /* lr / bc1, sqrt(bc2) */
-    double tiny;
+    const struct oracle_setting *setting;
+    double lr, tiny;
     bool amsgrad;
 };
 
@@ -74,6 +75,7 @@ static void step_element(const struct hyper *h, struct oracle_element *e)
         e->next_state[LARGEST] = v;
     }
     struct oracle_span d = oracle_root(v.value, v.carried, 1 / h->root, h->eps);
+    oracle_set_rate(e, h->lr, d, 6, h->setting);
     oracle_subtract(e, oracle_quotient(oracle_times(m, h->step, h->tiny), d, h->tiny));
 }
 
@@ -85,6 +87,8 @@ void oracle_adam_step(const struct oracle_setting *setting, struct oracle_tensor
         .beta1 = oracle_value(rule, policy, "beta1"),
         .beta2 = oracle_value(rule, policy, "beta2"),
         .eps = oracle_value(rule, policy, "eps"),
+        .setting = setting,
+        .lr = setting->lr,
         .tiny = setting->tiny,
         .amsgrad = oracle_value(rule, policy, "amsgrad") != 0,
     };
@@ -102,4 +106,5 @@ const struct oracle_rule oracle_adam = {
     .states = oracle_adam_states,
     .forms = oracle_adam_forms,
     .step = oracle_adam_step,
+    .diagonal = true,
 };

@@ -45,6 +45,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         double u = fmax(beta2 * e->state[LARGEST], fabs(e->g) + eps), error = e->g_error + tiny;
         struct oracle_span d = {.low = fmax(u - error, eps), .value = u, .high = u + error};
         e->next_state[FIRST] = m;
+        oracle_set_rate(e, setting->lr, d, 2, setting);
         e->next_state[LARGEST] = (struct oracle_number){.value = u, .scale = u, .carried = error};
         oracle_subtract(e, oracle_quotient(oracle_times(m, size, tiny), d, tiny));
     }
@@ -58,4 +59,5 @@ const struct oracle_rule oracle_adamax = {
     .states = states,
     .forms = forms,
     .step = step,
+    .diagonal = true,
 };

@@ -18,4 +18,5 @@ const struct oracle_rule oracle_adamw = {
     .states = oracle_adam_states,
     .forms = oracle_adam_forms,
     .step = oracle_adam_step,
+    .diagonal = true,
 };

@@ -70,6 +70,7 @@ static const struct oracle_form forms[] = {
 };
 
 struct hyper {
+    const struct oracle_setting *setting;
     double beta1, beta2, beta3, alpha, eps, lr, fast, root, tiny; /* 1 / bc1, sqrt(bc2) */
 };
 
@@ -91,6 +92,7 @@ static void step_element(const struct hyper *h, struct oracle_element *e)
     struct oracle_number mix =
         oracle_plus(oracle_times(fast, h->fast, h->tiny), oracle_times(slow, h->alpha, h->tiny));
     struct oracle_span d = oracle_root(v.value, v.carried, 1 / h->root, h->eps);
+    oracle_set_rate(e, h->lr, d, 6, h->setting);
     oracle_subtract(e, oracle_quotient(oracle_times(mix, h->lr, h->tiny), d, h->tiny));
 }
 
@@ -104,6 +106,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         .beta3 = oracle_value(rule, policy, "beta3"),
         .alpha = oracle_value(rule, policy, "alpha"),
         .eps = oracle_value(rule, policy, "eps"),
+        .setting = setting,
         .lr = setting->lr,
         .tiny = setting->tiny,
     };
@@ -124,4 +127,5 @@ const struct oracle_rule oracle_ademamix = {
     .states = states,
     .forms = forms,
     .step = step,
+    .diagonal = true,
 };

@@ -29,9 +29,10 @@ static void prox(const struct oracle_penalty *penalty, double lr,
 }
 
 /* After the projection the parameters are inside. */
-static double measure(const struct oracle_penalty *penalty, const float *p, size_t count)
+static double measure(const struct oracle_penalty *penalty, const float *p,
+                      const struct oracle_tensor *shape)
 {
-    (void)penalty, (void)p, (void)count;
+    (void)penalty, (void)p, (void)shape;
     return 0;
 }
 
@@ -41,4 +42,5 @@ const struct oracle_penalty_rule oracle_box = {
     .options = options,
     .prox = prox,
     .measure = measure,
+    .separable = true,
 };

@@ -1,5 +1,6 @@
 /*
- * The bridge penalty (Frank and Friedman, 1993) weight/p sum |w|^p for p = 1, 3/2, 2 and 3:
+ * The bridge penalty (Frank and Friedman, 1993) weight/p sum |w|^p, p >= 1; its proximal point for
+ * p = 1, 3/2, 2 and 3 alone:
  *
  *     coupled    g += weight sign(w) |w|^(p-1), sign(0) = 0
  *     proximal   with c = lr weight, a = |w|: sign(w) times the root of x + c x^(p-1) = a, which is
@@ -20,8 +21,20 @@
 static const struct oracle_option options[] = {{"weight", 0}, {"p", 1.5}, {NULL, 0}};
 
 /*
- * |w|^(p-1) has a root (p = 3/2) or a square (p = 3): 1; the weight and its product 2, the sum with
- * g 1: 4 u of the term, 1 u of g. A square that underflows is multiplied by the weight.
+ * Of |w|^(p-1): a root (p = 3/2) or a square (p = 3) is 1 rounding. Any other power is a function
+ * of the library's own, for which 2 units in the last place, 4 u, are good, and takes p - 1 as a
+ * float32, whose rounding moves the power by (p - 1) |ln |w|| u of itself.
+ */
+static double power_roundings(double w, double p)
+{
+    if (p == 1 || p == 1.5 || p == 2 || p == 3)
+        return 1;
+    return 4 + (p - 1) * fabs(log(fabs(w)));
+}
+
+/*
+ * The power's roundings; the weight and its product 2, the sum with g 1: 3 u more of the term, 1 u
+ * of g. A power that underflows is multiplied by the weight.
  */
 static void couple(const struct oracle_penalty *penalty, const struct oracle_moment *moment,
                    struct oracle_tensor *tensor)
@@ -31,7 +44,9 @@ static void couple(const struct oracle_penalty *penalty, const struct oracle_mom
         if (e->p == 0 || penalty->weight == 0)
             continue;
         double term = penalty->weight * pow(fabs(e->p), penalty->p - 1);
-        e->g_error += moment->unit * (4 * term + fabs(e->g)) + moment->tiny * (1 + penalty->weight);
+        double roundings = power_roundings(e->p, penalty->p) + 3;
+        e->g_error +=
+            moment->unit * (roundings * term + fabs(e->g)) + moment->tiny * (1 + penalty->weight);
         e->g += copysign(term, e->p);
     }
 }
@@ -101,11 +116,21 @@ static double point_error(const struct point *point, double x, const struct orac
     return error;
 }
 
+/* How far an error of c, of an element's own step, moves the point. */
+static double span_of_points(double a, const struct point *point, double moved)
+{
+    if (moved == 0)
+        return 0;
+    struct point low = {.c = fmax(point->c - moved, 0), .p = point->p};
+    struct point high = {.c = point->c + moved, .p = point->p};
+    return proximal_point(a, &low) - proximal_point(a, &high);
+}
+
 /* As the soft threshold of l1: a value below c by more than all errors must become 0 exactly. */
-static void threshold(struct oracle_number *next, const struct point *point,
+static void threshold(struct oracle_number *next, const struct point *point, double moved,
                       const struct oracle_moment *moment)
 {
-    next->bound += 3 * moment->unit * point->c;
+    next->bound += 3 * moment->unit * point->c + moved;
     oracle_map(next, proximal_point, point);
     if (next->value != 0)
         oracle_round(next);
@@ -116,24 +141,28 @@ static void threshold(struct oracle_number *next, const struct point *point,
 static void prox(const struct oracle_penalty *penalty, double lr,
                  const struct oracle_moment *moment, struct oracle_tensor *tensor)
 {
-    const struct point point = {.c = lr * penalty->weight, .p = penalty->p};
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_number *next = &tensor->elements[i].next;
+        struct oracle_span rate = oracle_prox_rate(penalty, lr, &tensor->elements[i]);
+        const struct point point = {.c = rate.value * penalty->weight, .p = penalty->p};
+        double moved = oracle_span_error(rate) * penalty->weight;
         if (point.c == 0 || (next->value == 0 && next->bound == 0))
             continue;
         if (point.p == 1) {
-            threshold(next, &point, moment);
+            threshold(next, &point, moved, moment);
             continue;
         }
+        double apart = span_of_points(fabs(next->value) + next->bound, &point, moved);
         oracle_map(next, proximal_point, &point);
-        next->bound += point_error(&point, fabs(next->value) + next->bound, moment);
+        next->bound += apart + point_error(&point, fabs(next->value) + next->bound, moment);
     }
 }
 
-static double measure(const struct oracle_penalty *penalty, const float *p, size_t count)
+static double measure(const struct oracle_penalty *penalty, const float *p,
+                      const struct oracle_tensor *shape)
 {
     double sum = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < shape->count; i++)
         sum += pow(fabs((double)p[i]), penalty->p);
     return penalty->weight / penalty->p * sum;
 }
@@ -145,4 +174,5 @@ const struct oracle_penalty_rule oracle_lp = {
     .couple = couple,
     .prox = prox,
     .measure = measure,
+    .separable = true,
 };

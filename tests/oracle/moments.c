@@ -78,3 +78,11 @@ void oracle_subtract(struct oracle_element *e, struct oracle_number step)
     e->next.scale = step.scale;
     e->next.carried = step.carried;
 }
+
+void oracle_set_rate(struct oracle_element *e, double factor, struct oracle_span divisor,
+                     double roundings, const struct oracle_setting *setting)
+{
+    struct oracle_number whole = {.value = factor, .scale = fabs(factor)};
+    e->rate = oracle_quotient(whole, divisor, setting->tiny);
+    e->rate.bound = (roundings + 2) * setting->unit * e->rate.scale + e->rate.carried;
+}

@@ -57,9 +57,14 @@ static double momentum(const struct oracle_setting *setting, double t)
     return beta1 * (1 - 0.5 * pow(0.96, t * decay));
 }
 
-static double carry(const struct oracle_setting *setting)
+static const struct oracle_scalar carried[] = {
+    {.name = "mu_product", .start = 1, .later = 0.37},
+    {.name = NULL},
+};
+
+static void carry(const struct oracle_setting *setting, double next[ORACLE_CARRIED])
 {
-    return setting->carried * momentum(setting, setting->t);
+    next[0] = setting->carried[0] * momentum(setting, setting->t);
 }
 
 static void step(const struct oracle_setting *setting, struct oracle_tensor *tensor)
@@ -68,7 +73,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
     double beta2 = oracle_value(setting->rule, setting->policy, "beta2");
     double eps = oracle_value(setting->rule, setting->policy, "eps");
     double root = sqrt(oracle_correction(beta2, setting->t)), tiny = setting->tiny;
-    double product = carry(setting), now = momentum(setting, setting->t);
+    double now = momentum(setting, setting->t), product = setting->carried[0] * now;
     double next = momentum(setting, setting->t + 1);
     double of_gradient = setting->lr * (1 - now) / (1 - product);
     double of_mean = setting->lr * next / (1 - product * next);
@@ -80,6 +85,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         struct oracle_span d = oracle_root(v.value, v.carried, 1 / root, eps);
         e->next_state[FIRST] = m;
         e->next_state[SECOND] = v;
+        oracle_set_rate(e, setting->lr, d, 6, setting);
         oracle_subtract(e, oracle_plus(oracle_quotient(oracle_times(g, of_gradient, tiny), d, tiny),
                                        oracle_quotient(oracle_times(m, of_mean, tiny), d, tiny)));
     }
@@ -94,7 +100,7 @@ const struct oracle_rule oracle_nadam = {
     .states = states,
     .forms = forms,
     .step = step,
-    .carried = "mu_product",
-    .carried_start = 1,
+    .diagonal = true,
+    .carried = carried,
     .carry = carry,
 };

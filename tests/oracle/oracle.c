@@ -7,9 +7,13 @@
 #include <string.h>
 
 static const struct oracle_rule *const rules[] = {
-    &oracle_sgd,    &oracle_adam,    &oracle_adamw,    &oracle_nadam,     &oracle_radam,
-    &oracle_adamax, &oracle_adagrad, &oracle_adadelta, &oracle_rmsprop,   &oracle_rprop,
-    &oracle_asgd,   &oracle_lion,    &oracle_ftrl,     &oracle_adabelief, &oracle_ademamix,
+    &oracle_sgd,       &oracle_adam,      &oracle_adamw,
+    &oracle_nadam,     &oracle_radam,     &oracle_adamax,
+    &oracle_adagrad,   &oracle_adadelta,  &oracle_rmsprop,
+    &oracle_rprop,     &oracle_asgd,      &oracle_lion,
+    &oracle_ftrl,      &oracle_adabelief, &oracle_ademamix,
+    &oracle_lamb,      &oracle_lars,      &oracle_schedule_free_adamw,
+    &oracle_adafactor, &oracle_muon,
 };
 
 const struct oracle_rule *oracle_rule_find(const char *name)
@@ -47,9 +51,13 @@ double oracle_value(const struct oracle_rule *rule, const struct oracle_policy *
     return found->value;
 }
 
-bool oracle_state_used(const struct oracle_policy *policy, const struct oracle_state *state)
+bool oracle_state_used(const struct oracle_policy *policy, const struct oracle_state *state,
+                       const struct oracle_tensor *tensor)
 {
     const struct oracle_rule *rule = oracle_rule_find(policy->rule);
+    bool of_matrix = state->extent == ORACLE_EACH_ROW || state->extent == ORACLE_EACH_COLUMN;
+    if (tensor->rows > 0 ? state->extent == ORACLE_EACH_OF_VECTOR : of_matrix)
+        return false;
     return !state->when || oracle_value(rule, policy, state->when) != 0;
 }
 
@@ -57,6 +65,56 @@ double oracle_state_start(const struct oracle_policy *policy, const struct oracl
 {
     const struct oracle_rule *rule = oracle_rule_find(policy->rule);
     return state->start ? oracle_value(rule, policy, state->start) : 0;
+}
+
+static void require_room(const struct oracle_rule *rule, size_t count, size_t limit)
+{
+    if (count < limit)
+        return;
+    fprintf(stderr, "the oracle of %s has no room for a penalty's state or scalar\n", rule->name);
+    abort();
+}
+
+void oracle_state_list(const struct oracle_policy *policy,
+                       struct oracle_state list[ORACLE_STATES + 1])
+{
+    const struct oracle_rule *rule = oracle_rule_find(policy->rule);
+    size_t count = 0;
+    for (; rule->states[count].name; count++)
+        list[count] = rule->states[count];
+    for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++) {
+        const struct oracle_state *own = oracle_penalty_find(policy->penalties[i].name)->states;
+        require_room(rule, count, own ? ORACLE_STATES : count + 1);
+        if (own)
+            list[count++] = *own;
+    }
+    list[count].name = NULL;
+}
+
+void oracle_scalar_list(const struct oracle_policy *policy,
+                        struct oracle_scalar list[ORACLE_CARRIED + 1])
+{
+    const struct oracle_rule *rule = oracle_rule_find(policy->rule);
+    size_t count = 0;
+    for (; rule->carried && rule->carried[count].name; count++)
+        list[count] = rule->carried[count];
+    for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++) {
+        const struct oracle_scalar *own = oracle_penalty_find(policy->penalties[i].name)->carried;
+        require_room(rule, count, own ? ORACLE_CARRIED : count + 1);
+        if (own)
+            list[count++] = *own;
+    }
+    list[count].name = NULL;
+}
+
+size_t oracle_state_count(const struct oracle_state *state, const struct oracle_tensor *tensor)
+{
+    size_t depth = tensor->depth > 0 ? tensor->depth : 1;
+    if (state->extent == ORACLE_EACH_ROW)
+        return depth * tensor->rows;
+    if (state->extent == ORACLE_EACH_COLUMN)
+        return depth * tensor->cols;
+    return tensor->count;
 }
 
 double oracle_ulp(double x)
@@ -89,18 +147,21 @@ struct oracle_clip oracle_clip_compute(double max_norm, const struct oracle_tens
 {
     const double norm_roundings = 13.5, factor_roundings = 18;
     struct oracle_clip clip = {0};
-    double sum = 0, elements = 0;
+    double sum = 0, slack = 0, elements = 0;
     for (size_t i = 0; i < count; i++) {
         elements += (double)tensors[i].count;
-        for (size_t j = 0; j < tensors[i].count; j++)
-            sum += tensors[i].elements[j].g * tensors[i].elements[j].g;
+        for (size_t j = 0; j < tensors[i].count; j++) {
+            const struct oracle_element *e = &tensors[i].elements[j];
+            sum += e->g * e->g;
+            slack += (2 * fabs(e->g) + e->g_error) * e->g_error;
+        }
     }
     if (overflows(sum)) {
         clip.norm = INFINITY;
         return clip;
     }
     clip.norm = sqrt(sum);
-    double lost = elements * moment->tiny; /* squares that underflow */
+    double lost = elements * moment->tiny + slack; /* squares that underflow; what g errs by */
     double underflow = sum > lost ? lost / clip.norm : sqrt(lost);
     clip.norm_error = norm_roundings * moment->unit * clip.norm + underflow;
     double factor = max_norm / (clip.norm + 1e-6);
@@ -117,11 +178,11 @@ static void prepare_gradient(const struct oracle_moment *moment, bool maximize,
 {
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_element *e = &tensor->elements[i];
-        e->g_error = 0;
         if (moment->clip && e->g != 0) {
-            double raw = fabs(e->g);
+            double raw = fabs(e->g) + e->g_error;
             e->g *= moment->clip->factor;
-            e->g_error = raw * moment->clip->error + moment->unit * fabs(e->g) + moment->tiny;
+            e->g_error = e->g_error * moment->clip->factor + raw * moment->clip->error +
+                         moment->unit * fabs(e->g) + moment->tiny;
         }
         if (maximize)
             e->g = -e->g;
@@ -165,7 +226,7 @@ static void bound_step(const struct oracle_rule *rule, const struct oracle_momen
         e->next.bound = factor * e->next.scale + e->next.carried;
         e->next.rounding = 0;
         oracle_round(&e->next);
-        for (size_t s = 0; s < ORACLE_STATES && rule->states[s].name; s++) {
+        for (size_t s = 0; rule->states[s].name; s++) {
             struct oracle_number *state = &e->next_state[s];
             state->bound = rule->states[s].roundings * moment->unit * state->scale + state->carried;
         }
@@ -187,10 +248,25 @@ static struct oracle_setting make_setting(const struct oracle_policy *policy,
     };
 }
 
-double oracle_carry(const struct oracle_policy *policy, const struct oracle_moment *moment)
+static double rate_of(const struct oracle_setting *setting)
+{
+    return setting->rule->rate ? setting->rule->rate(setting) : setting->lr;
+}
+
+void oracle_carry(const struct oracle_policy *policy, const struct oracle_moment *moment,
+                  double next[ORACLE_CARRIED])
 {
     struct oracle_setting setting = make_setting(policy, moment);
-    return setting.rule->carry(&setting);
+    struct oracle_penalty penalties[ORACLE_PENALTIES + 1];
+    size_t count = oracle_penalty_list(policy, penalties);
+    if (setting.rule->carry)
+        setting.rule->carry(&setting, next);
+    for (size_t i = 0; i < count; i++) {
+        const struct oracle_penalty_rule *own = oracle_penalty_find(penalties[i].name);
+        size_t scalar = penalties[i].scalar;
+        if (own->carry)
+            next[scalar] = own->carry(&penalties[i], rate_of(&setting), moment->carried[scalar]);
+    }
 }
 
 void oracle_step(const struct oracle_policy *policy, const struct oracle_moment *moment,
@@ -198,7 +274,7 @@ void oracle_step(const struct oracle_policy *policy, const struct oracle_moment 
 {
     struct oracle_setting setting = make_setting(policy, moment);
     const struct oracle_rule *rule = setting.rule;
-    double rate = rule->rate ? rule->rate(&setting) : setting.lr;
+    double rate = rate_of(&setting);
     bool maximize =
         oracle_has_option(rule, "maximize") && oracle_value(rule, policy, "maximize") != 0;
     struct oracle_penalty penalties[ORACLE_PENALTIES + 1];
@@ -220,4 +296,8 @@ void oracle_step(const struct oracle_policy *policy, const struct oracle_moment 
             oracle_penalty_find(penalties[i].name)->prox(&penalties[i], rate, moment, tensor);
     if (rule->finish)
         rule->finish(&setting, tensor);
+    for (size_t i = 0; i < tensor->count && policy->ema.decay > 0; i++) {
+        struct oracle_element *e = &tensor->elements[i];
+        e->next_ema = oracle_ema(policy->ema.decay, e->ema, &e->next, moment);
+    }
 }

@@ -59,13 +59,13 @@ static double decay(const struct oracle_penalty *penalty)
 
 /*
  * The soft threshold moves an error on, never enlarges it; the threshold lr*l1 has its own of at
- * most 3 u (two scalars and a product, or one scalar). Where |p| is below the threshold by more
+ * most 3 u (two scalars and a product, or one scalar), and `moved` by an element's own step. Where |p| is below the threshold by more
  * than both errors, float32 must give 0 exactly: then the bound is 0.
  */
-static void soft_threshold(struct oracle_number *next, double threshold,
+static void soft_threshold(struct oracle_number *next, double threshold, double moved,
                            const struct oracle_moment *moment)
 {
-    double error = next->bound + 3 * moment->unit * threshold;
+    double error = next->bound + 3 * moment->unit * threshold + moved;
     double size = fabs(next->value) - threshold;
     next->value = size > 0 ? copysign(size, next->value) : 0;
     next->bound = size > 0 ? error : fmax(size + error, 0);
@@ -75,14 +75,17 @@ static void soft_threshold(struct oracle_number *next, double threshold,
         next->rounding = 0;
 }
 
-/* 1 + lr*l2 is within 4 u of itself, the division adds one. */
-static void divide(struct oracle_number *next, double divisor, const struct oracle_moment *moment)
+/* 1 + lr*l2 is within 4 u of itself, and `moved` as above; the division adds one. */
+static void divide(struct oracle_number *next, double divisor, double moved,
+                   const struct oracle_moment *moment)
 {
+    double low = fmax(divisor - moved, 1);
     next->value /= divisor;
     if (next->bound == 0)
         return;
     next->rounding /= divisor;
-    next->bound = next->bound / divisor + 5 * moment->unit * fabs(next->value) + moment->tiny;
+    next->bound = next->bound / low + fabs(next->value) * (divisor / low - 1) +
+                  5 * moment->unit * fabs(next->value) + moment->tiny;
 }
 
 static void prox(const struct oracle_penalty *penalty, double lr,
@@ -92,18 +95,21 @@ static void prox(const struct oracle_penalty *penalty, double lr,
     bool whole = strcmp(penalty->application, "proximal") == 0;
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_number *next = &tensor->elements[i].next;
+        struct oracle_span rate = oracle_prox_rate(penalty, lr, &tensor->elements[i]);
+        double error = oracle_span_error(rate);
         if (w.l1 > 0)
-            soft_threshold(next, lr * w.l1, moment);
+            soft_threshold(next, rate.value * w.l1, error * w.l1, moment);
         if (whole && w.l2 > 0)
-            divide(next, 1 + lr * w.l2, moment);
+            divide(next, 1 + rate.value * w.l2, error * w.l2, moment);
     }
 }
 
-static double measure(const struct oracle_penalty *penalty, const float *p, size_t count)
+static double measure(const struct oracle_penalty *penalty, const float *p,
+                      const struct oracle_tensor *shape)
 {
     struct weights w = split(penalty);
     double sum = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < shape->count; i++)
         sum += w.l1 * fabs((double)p[i]) + w.l2 / 2 * (double)p[i] * (double)p[i];
     return sum;
 }
@@ -115,6 +121,7 @@ static const struct oracle_penalty_rule l2 = {
     .decay = decay,
     .prox = prox,
     .measure = measure,
+    .separable = true,
 };
 
 static const struct oracle_penalty_rule l1 = {
@@ -123,6 +130,7 @@ static const struct oracle_penalty_rule l1 = {
     .couple = couple,
     .prox = prox,
     .measure = measure,
+    .separable = true,
 };
 
 static const struct oracle_penalty_rule elastic_net = {
@@ -132,10 +140,22 @@ static const struct oracle_penalty_rule elastic_net = {
     .decay = decay,
     .prox = prox,
     .measure = measure,
+    .separable = true,
 };
 
-static const struct oracle_penalty_rule *const penalties[] = {&l2, &l1, &elastic_net, &oracle_lp,
-                                                              &oracle_box};
+static const struct oracle_penalty_rule *const penalties[] = {
+    &l2,
+    &l1,
+    &elastic_net,
+    &oracle_lp,
+    &oracle_box,
+    &oracle_group_lasso,
+    &oracle_max_norm,
+    &oracle_l2_ball,
+    &oracle_l1_ball,
+    &oracle_simplex,
+    &oracle_l1_cumulative,
+};
 
 const struct oracle_penalty_rule *oracle_penalty_find(const char *name)
 {
@@ -143,6 +163,30 @@ const struct oracle_penalty_rule *oracle_penalty_find(const char *name)
         if (strcmp(penalties[i]->name, name) == 0)
             return penalties[i];
     return NULL;
+}
+
+void oracle_scale_next(struct oracle_number *next, struct oracle_span factor,
+                       const struct oracle_moment *moment)
+{
+    double size = fabs(next->value);
+    if (factor.low == 1)
+        return;
+    if (factor.high == 0) {
+        *next = (struct oracle_number){0};
+        return;
+    }
+    next->value *= factor.value;
+    next->rounding *= factor.value;
+    next->bound = next->bound * factor.high + size * oracle_span_error(factor) +
+                  moment->unit * size * factor.high + moment->tiny;
+}
+
+struct oracle_span oracle_prox_rate(const struct oracle_penalty *penalty, double lr,
+                                    const struct oracle_element *e)
+{
+    if (!penalty->diagonal)
+        return oracle_span_of(lr, 0);
+    return oracle_span_of(e->rate.value, e->rate.bound);
 }
 
 static double spread(double (*map)(double x, const void *setting), const void *setting, double x,
@@ -168,13 +212,25 @@ size_t oracle_penalty_list(const struct oracle_policy *policy,
     double weight_decay =
         oracle_has_option(rule, "weight_decay") ? oracle_value(rule, policy, "weight_decay") : 0;
     bool decoupled = rule->decoupled_by && oracle_value(rule, policy, rule->decoupled_by) != 0;
-    if (weight_decay != 0)
+    if (weight_decay != 0 && rule->decay)
         list[count++] =
             (struct oracle_penalty){.name = "l2",
                                     .application = decoupled ? "decoupled" : rule->decay,
                                     .convention = "lr",
                                     .weight = weight_decay};
-    for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++)
-        list[count++] = policy->penalties[i];
+    size_t state = 0, scalar = 0;
+    while (rule->states[state].name)
+        state++;
+    while (rule->carried && rule->carried[scalar].name)
+        scalar++;
+    for (size_t i = 0; i < ORACLE_PENALTIES && policy->penalties[i].name; i++) {
+        const struct oracle_penalty_rule *row = oracle_penalty_find(policy->penalties[i].name);
+        struct oracle_penalty *penalty = &list[count++];
+        *penalty = policy->penalties[i];
+        if (row->states)
+            penalty->state = state++;
+        if (row->carried)
+            penalty->scalar = scalar++;
+    }
     return count;
 }

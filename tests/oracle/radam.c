@@ -77,6 +77,10 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         e->next_state[FIRST] = m;
         e->next_state[SECOND] = v;
         if (rectified > 0)
+            oracle_set_rate(e, setting->lr * rectified, d, 4, setting);
+        else
+            oracle_set_rate(e, setting->lr, oracle_span_of(1, 0), 0, setting);
+        if (rectified > 0)
             oracle_subtract(e, oracle_quotient(oracle_times(m, size * rectified, tiny), d, tiny));
         else
             oracle_subtract(e, oracle_times(m, size, tiny));
@@ -92,4 +96,5 @@ const struct oracle_rule oracle_radam = {
     .states = states,
     .forms = forms,
     .step = step,
+    .diagonal = true,
 };

@@ -46,6 +46,7 @@ static const struct oracle_form forms[] = {
 };
 
 struct hyper {
+    const struct oracle_setting *setting;
     double lr, alpha, eps, momentum, unit, tiny;
     bool centered;
 };
@@ -67,6 +68,7 @@ static void step_element(const struct hyper *h, struct oracle_element *e)
 {
     struct oracle_number g = {.value = e->g, .scale = fabs(e->g), .carried = e->g_error};
     struct oracle_span d = divisor(h, e);
+    oracle_set_rate(e, h->lr, d, 4, h->setting);
     if (h->momentum == 0) {
         oracle_subtract(e, oracle_quotient(oracle_times(g, h->lr, h->tiny), d, h->tiny));
         return;
@@ -82,6 +84,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
 {
     const struct oracle_rule *rule = setting->rule;
     struct hyper h = {
+        .setting = setting,
         .lr = setting->lr,
         .alpha = oracle_value(rule, setting->policy, "alpha"),
         .eps = oracle_value(rule, setting->policy, "eps"),
@@ -102,4 +105,5 @@ const struct oracle_rule oracle_rmsprop = {
     .states = states,
     .forms = forms,
     .step = step,
+    .diagonal = true,
 };
