@@ -29,14 +29,24 @@ static void set_ema(struct tik_policy *policy, const struct oracle_ema_options *
     judge_ok(tik_policy_set_ema(policy, ema->decay, ema->debias));
 }
 
+/* The average as it is kept: the state named "ema", the last of the tensor's. */
+static int ema_part(struct tik_optimizer *optimizer, size_t tensor)
+{
+    struct tik_tensor_info info;
+    judge_ok(tik_optimizer_tensor(optimizer, tensor, &info));
+    ck_assert_uint_gt(info.state_count, 0);
+    ck_assert_str_eq(info.states[info.state_count - 1], "ema");
+    return TIK_STATE + (int)info.state_count - 1;
+}
+
 static void write_ema(struct tik_optimizer *optimizer, size_t tensor, const float *values)
 {
-    judge_ok(tik_optimizer_write(optimizer, tensor, TIK_EMA, values));
+    judge_ok(tik_optimizer_write(optimizer, tensor, ema_part(optimizer, tensor), values));
 }
 
 static void read_ema(struct tik_optimizer *optimizer, size_t tensor, float *values)
 {
-    judge_ok(tik_optimizer_read(optimizer, tensor, TIK_EMA, values));
+    judge_ok(tik_optimizer_read(optimizer, tensor, ema_part(optimizer, tensor), values));
 }
 
 static const struct judge_around api = {set_options, set_ema, write_ema, read_ema};
