@@ -52,6 +52,8 @@ struct penalty_scalars {
     float pull;      /* proximal: lr * weight */
     float low;       /* bounds of the box */
     float high;
+    float exponent;  /* of |p|^(q - 1): 12 bits of it, and the rest; see power.cl */
+    float exponent_tail;
 };
 
 /* Of the step, whatever the rule. */

@@ -8,12 +8,14 @@
  *     value       l1*|p| + 1/2*l2*p^2                                     for the report
  *
  * lp is weight/q*|p|^q. Its proximal point x solves x + c*x^(q - 1) = |p|, c = lr*weight, which has
- * a closed form for q = 3/2 and q = 3; q = 1 and q = 2 are l1 and l2. The box clamps.
+ * a closed form for q = 3/2 and q = 3; q = 1 and q = 2 are l1 and l2. Any other q, coupled, is in
+ * power.cl. The box clamps.
  *
  * Scalar twin: src/scalar/penalty.c.
  */
 #include "numeric.cl"
 #include "layout.h"
+#include "power.cl"
 
 float coupled_none(const float p, const float g, const struct penalty_scalars k)
 {

@@ -97,6 +97,8 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
                                                            .weight = 0.06f,
                                                            .share = 0.04f,
                                                            .pull = 0.011f,
+                                                           .exponent = 0x1.33p+0f,
+                                                           .exponent_tail = 0x1.5p-14f,
                                                            .low = -3.5f,
                                                            .high = 2.25f};
 }

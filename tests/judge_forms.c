@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FORMS_MAX = 40 };
+enum { FORMS_MAX = 48 };
 
 static struct judge_form forms[FORMS_MAX];
 static size_t form_count;
@@ -65,7 +65,26 @@ static void add_boxes(const struct tik_penalty_info *info)
     }
 }
 
-/* The exponents that have a closed form. */
+/*
+ * Exponents without a closed form: below and above 2, and the ends of the range; so limited that
+ * |p|^(p - 1) and its square do not overflow.
+ */
+static void add_general_powers(const char *name)
+{
+    static const struct {
+        double p, limit;
+    } powers[] = {{1.1, 0}, {4.0 / 3, 0}, {2.7, 1e4}, {7, 5}, {20, 1.2}};
+    for (size_t i = 0; i < sizeof powers / sizeof powers[0]; i++) {
+        const struct oracle_penalty penalty = {
+            .name = name, .application = "coupled", .weight = 0.31, .p = powers[i].p};
+        char label[64];
+        snprintf(label, sizeof label, "%s %.3g coupled", name, powers[i].p);
+        add_form(label, 0, &penalty, NULL);
+        forms[form_count - 1].limit = powers[i].limit;
+    }
+}
+
+/* The exponents that have a closed form, then others. */
 static void add_powers(const struct tik_penalty_info *info)
 {
     static const double powers[] = {1, 1.5, 2, 3};
@@ -76,6 +95,7 @@ static void add_powers(const struct tik_penalty_info *info)
             info, (struct oracle_penalty){.name = info->name, .weight = 0.31, .p = powers[i]},
             values, powers[i] == 3 ? 1e4 : 0);
     }
+    add_general_powers(info->name);
 }
 
 static void add_penalty_forms(const struct tik_penalty_info *info)

@@ -1,11 +1,11 @@
 /*
- * The bridge penalty (Frank and Friedman, 1993) weight/p sum |w|^p for p = 1, 3/2, 2 and 3:
+ * The bridge penalty (Frank and Friedman, 1993) weight/p sum |w|^p, p >= 1:
  *
  *     coupled    g += weight sign(w) |w|^(p-1), sign(0) = 0
  *     proximal   with c = lr weight, a = |w|: sign(w) times the root of x + c x^(p-1) = a, which is
  *                where the derivative of (x - a)^2 / 2 + c/p x^p is 0 (for p = 1: or 0)
  *
- * The root is found here by Newton's method, not by the closed forms
+ * The proximal point is there for p = 1, 3/2, 2 and 3. The root is found here by Newton's method, not by the closed forms
  *
  *     p = 3/2   (2a / (c + sqrt(c^2 + 4a)))^2
  *     p = 2     a / (1 + c)
@@ -19,9 +19,16 @@
 
 static const struct oracle_option options[] = {{"weight", 0}, {"p", 1.5}, {NULL, 0}};
 
+/* Whether |w|^(p-1) is w, its root, its square or its sign, and not a power in general. */
+static bool is_plain(double p)
+{
+    return p == 1 || p == 1.5 || p == 2 || p == 3;
+}
+
 /*
  * |w|^(p-1) has a root (p = 3/2) or a square (p = 3): 1; the weight and its product 2, the sum with
- * g 1: 4 u of the term, 1 u of g. A square that underflows is multiplied by the weight.
+ * g 1: 4 u of the term, 1 u of g. A square that underflows is multiplied by the weight. In general
+ * the power may be wrong by 2 ulp, which are 4 u at most, or 4 times 2^-150: 3 more.
  */
 static void couple(const struct oracle_penalty *penalty, const struct oracle_moment *moment,
                    struct oracle_tensor *tensor)
@@ -31,7 +38,9 @@ static void couple(const struct oracle_penalty *penalty, const struct oracle_mom
         if (e->p == 0 || penalty->weight == 0)
             continue;
         double term = penalty->weight * pow(fabs(e->p), penalty->p - 1);
-        e->g_error += moment->unit * (4 * term + fabs(e->g)) + moment->tiny * (1 + penalty->weight);
+        double more = is_plain(penalty->p) ? 0 : 3;
+        e->g_error += moment->unit * ((4 + more) * term + fabs(e->g)) +
+                      moment->tiny * (1 + (1 + more) * penalty->weight);
         e->g += copysign(term, e->p);
     }
 }
