@@ -98,13 +98,13 @@ def check_syntax(clang, programs):
 
 
 def check_no_fusion(clang, programs):
-    """Steps of sgd with coupled penalties: * and + side by side everywhere, and no division."""
+    """Steps of sgd with coupled penalties and a prox: * and + side by side, and no division."""
     count = 0
     for machine, (options, fused) in MACHINES.items():
         for (form, states), penalty in itertools.product(RULES['sgd'], ('elastic_net', 'lp_power')):
             chosen = [s for s in stages(form, states, 'sgd', penalty, 1, 256)
                       if not s.startswith('-DPROXIMAL')]
-            chosen += [f'-DPROXIMAL_{slot}=proximal_l1' for slot in range(5)]
+            chosen += [f'-DPROXIMAL_{slot}=proximal_elastic_net' for slot in range(5)]
             assembly = compile_text(clang, programs['sgd'],
                                     ['-target', machine, *options, '-O3', '-S', '-o', '-', *chosen])
             found = re.findall(fused, body(assembly, 'tik_step'))

@@ -110,6 +110,22 @@ static void add_penalty_forms(const struct tik_penalty_info *info)
             0);
 }
 
+/* Divisors 1 + lr*l2 next to 1, and far from it. */
+static void add_shrinking_forms(void)
+{
+    static const double weights[] = {3e-6, 40};
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+        struct oracle_penalty penalty = {
+            .name = "l2", .application = "proximal", .weight = weights[i], .l1_ratio = 0.3};
+        char label[64];
+        snprintf(label, sizeof label, "l2 %g proximal", weights[i]);
+        add_form(label, 0, &penalty, NULL);
+        penalty.name = "elastic_net";
+        snprintf(label, sizeof label, "elastic_net %g proximal", weights[i]);
+        add_form(label, 0, &penalty, NULL);
+    }
+}
+
 size_t judge_forms(const struct judge_form **all)
 {
     const struct oracle_penalty soft = {.name = "l1", .application = "proximal", .weight = 0.2};
@@ -127,6 +143,7 @@ size_t judge_forms(const struct judge_form **all)
     add_form("l2 then l1 proximal", 0, &shrink, &soft);
     add_form("l1 coupled, l1 proximal", 0, &sign, &soft);
     add_form("weight_decay, l1 then box", 0.27, &soft, &box);
+    add_shrinking_forms();
     for (size_t i = 0; tik_penalty_at(i); i++)
         add_penalty_forms(tik_penalty_at(i));
     *all = forms;

@@ -79,7 +79,7 @@ static void scalars(const double *o, double lr, struct penalty_scalars *k)
     k->l1 = (float)o[WEIGHT];
     k->l2 = (float)o[WEIGHT];
     k->threshold = (float)(lr * o[WEIGHT]);
-    k->divisor = (float)(1 + lr * o[WEIGHT]);
+    tik_penalty_shrink(lr * o[WEIGHT], k);
     k->weight = (float)o[WEIGHT];
     k->share = (float)(o[WEIGHT] / o[EXPONENT]);
     split_exponent(o[EXPONENT] - 1, k);

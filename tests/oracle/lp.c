@@ -82,12 +82,13 @@ static double proximal_point(double w, const void *setting)
 /*
  * Roundings of the closed form, c and a taken as they are; multiples of 2 and 4 round nothing.
  * 3/2: c^2 and the sum 2, halved by the root 1, the root and the sum with c 2, the division 1: 4,
- * doubled by the square 8, and the square 1: 9. 2: the sum and the division: 2. 3: the product and
- * the sum 2, halved 1, the root, the sum and the division 3: 4. 1: the difference, half an ulp.
+ * doubled by the square 8, and the square 1: 9. 3: the product and the sum 2, halved 1, the root,
+ * the sum and the division 3: 4. 1: the difference, half an ulp. 2: c alone, and half an ulp; its
+ * bound is that of l2, which a rounded 1 + c is beyond.
  */
 static double closed_form_roundings(double p)
 {
-    return p == 1.5 ? 9 : p == 2 ? 2 : p == 3 ? 4 : 0;
+    return p == 1.5 ? 9 : p == 3 ? 4 : 0;
 }
 
 /*
@@ -136,6 +137,8 @@ static void prox(const struct oracle_penalty *penalty, double lr,
         }
         oracle_map(next, proximal_point, &point);
         next->bound += point_error(&point, fabs(next->value) + next->bound, moment);
+        if (point.p == 2)
+            oracle_round(next);
     }
 }
 

@@ -75,14 +75,21 @@ static void soft_threshold(struct oracle_number *next, double threshold,
         next->rounding = 0;
 }
 
-/* 1 + lr*l2 is within 4 u of itself, the division adds one. */
-static void divide(struct oracle_number *next, double divisor, const struct oracle_moment *moment)
+/*
+ * p/(1 + c), c = lr*l2, is away from p by a decay of c/(1 + c)*p, a term of a scalar and a product:
+ * 2 u of it, which are 2 u c of the result; a large c is a factor, 2 u at most. What remains is a
+ * rounding of p itself. A divisor 1 + c that is rounded is wrong by u, however small c is, and
+ * loses a decay below it: that is what this bound must not leave room for.
+ */
+static void shrink(struct oracle_number *next, double c, const struct oracle_moment *moment)
 {
-    next->value /= divisor;
+    next->value /= 1 + c;
     if (next->bound == 0)
         return;
-    next->rounding /= divisor;
-    next->bound = next->bound / divisor + 5 * moment->unit * fabs(next->value) + moment->tiny;
+    next->rounding /= 1 + c;
+    next->bound /= 1 + c;
+    next->bound += 2 * moment->unit * fmin(c, 1) * fabs(next->value) + 2 * moment->tiny;
+    oracle_round(next);
 }
 
 static void prox(const struct oracle_penalty *penalty, double lr,
@@ -95,7 +102,7 @@ static void prox(const struct oracle_penalty *penalty, double lr,
         if (w.l1 > 0)
             soft_threshold(next, lr * w.l1, moment);
         if (whole && w.l2 > 0)
-            divide(next, 1 + lr * w.l2, moment);
+            shrink(next, lr * w.l2, moment);
     }
 }
 
