@@ -18,6 +18,7 @@ if len(sys.argv) != 3 or sys.argv[2] not in ("host", "device"):
 from command_case import COMMAND, InFolder, run
 from command_device import OnDevice
 from command_errors import Errors
+from command_prior import Prior
 from command_steps import Steps
 
 
@@ -25,7 +26,7 @@ class Help(InFolder):
     def test_texts(self):
         done = run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for name in ["devices", "verify", "rules", "step"]:
+        for name in ["devices", "verify", "rules", "prior", "step"]:
             self.assertIn(name, done.stdout)
             text = run(name, "--help")
             self.assertEqual((text.returncode, text.stderr), (0, ""))
@@ -43,12 +44,12 @@ class Help(InFolder):
 
     def test_usage(self):
         self.assert_fails([], "usage: tikhonov")
-        self.assert_fails(["stop"], "'stop'", "devices, verify, rules and step")
-        for name in ["devices", "verify", "rules", "step"]:
+        self.assert_fails(["stop"], "'stop'", "devices, verify, rules, prior and step")
+        for name in ["devices", "verify", "rules", "prior", "step"]:
             self.assert_fails([name, "--nonsense"], "'--nonsense'", "tikhonov %s --help" % name)
             self.assert_fails([name, "-x"], "'-x'")
             self.assert_fails([name, "--json=1" if name != "step" else "--strict=1"], "no value")
-        for name in ["devices", "verify", "rules"]:
+        for name in ["devices", "verify", "rules", "prior"]:
             self.assert_fails([name, "operand"], "'operand'")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
@@ -154,7 +155,7 @@ def opencl_is_usable():
 
 
 def main():
-    cases = {"host": [Help, Rules, Devices, Errors, Steps], "device": [OnDevice]}
+    cases = {"host": [Help, Rules, Devices, Errors, Prior, Steps], "device": [OnDevice]}
     if sys.argv[2] == "device" and not opencl_is_usable():
         print("skipped: no OpenCL device is usable")
         sys.exit(77)
