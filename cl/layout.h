@@ -68,12 +68,15 @@ struct penalty_scalars {
     float l1;        /* of l1*|p| */
     float l2;        /* of 1/2*l2*p^2 */
     float threshold; /* proximal: lr * l1 */
-    float divisor;   /* proximal: 1 + lr * l2 */
+    float keep;      /* proximal: 1/(1 + lr * l2) = keep - shrink, */
+    float shrink;    /* keep a power of two */
     float weight;    /* of weight/q*|p|^q */
     float share;     /* weight / q */
     float pull;      /* proximal: lr * weight */
     float low;       /* bounds of the box */
     float high;
+    float exponent; /* of |p|^(q - 1): 12 bits of it, and the rest; see power.cl */
+    float exponent_tail;
     float radius; /* of the ball or simplex */
 };
 

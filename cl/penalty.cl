@@ -4,16 +4,18 @@
  *
  *     coupled     g <- g + l1*sign(p) + l2*p
  *     decoupled   p <- p - (decay*p + step)                               see SUBTRACT in step.cl
- *     proximal    p <- sign(p)*max(|p| - lr*l1, 0) / (1 + lr*l2)          exact zeros
+ *     proximal    p <- sign(p)*max(|p| - lr*l1, 0) / (1 + lr*l2)          exact zeros; see shrunk
  *     value       l1*|p| + 1/2*l2*p^2                                     for the report
  *
  * lp is weight/q*|p|^q. Its proximal point x solves x + c*x^(q - 1) = |p|, c = lr*weight, which has
- * a closed form for q = 3/2 and q = 3; q = 1 and q = 2 are l1 and l2. The box clamps.
+ * a closed form for q = 3/2 and q = 3; q = 1 and q = 2 are l1 and l2. Any other q, coupled, is in
+ * power.cl. The box clamps.
  *
  * Scalar twin: src/scalar/penalty.c.
  */
 #include "numeric.cl"
 #include "layout.h"
+#include "power.cl"
 
 float coupled_none(const float p, const float g, const struct penalty_scalars k)
 {
@@ -42,15 +44,26 @@ float proximal_l1(const float p, const struct penalty_scalars k)
     return rest <= 0.0f ? 0.0f : copysign(rest, p);
 }
 
+/*
+ * x/(1 + lr*l2). The divisor, rounded, would lose a small lr*l2; so would its inverse. But keep, the
+ * power of two nearest to the inverse, is 1 for a small lr*l2, its product is exact, and what is
+ * subtracted has its own digits, rounded once. 0, infinity and NaN stay.
+ */
+float shrunk(const float x, const struct penalty_scalars k)
+{
+    const float rest = k.keep * x - k.shrink * x;
+    return fabs(x) > 0.0f && fabs(x) < INFINITY ? rest : x;
+}
+
 float proximal_l2(const float p, const struct penalty_scalars k)
 {
-    return divide(p, k.divisor);
+    return shrunk(p, k);
 }
 
 float proximal_elastic_net(const float p, const struct penalty_scalars k)
 {
     const float rest = fabs(p) - k.threshold;
-    return rest <= 0.0f ? 0.0f : divide(copysign(rest, p), k.divisor);
+    return rest <= 0.0f ? 0.0f : copysign(shrunk(rest, k), p);
 }
 
 float proximal_none(const float p, const struct penalty_scalars k)

@@ -17,6 +17,15 @@ static const struct tik_penalty_row *const rows[] = {
 
 static const size_t row_count = sizeof rows / sizeof *rows;
 
+void tik_penalty_shrink(double c, struct penalty_scalars *out)
+{
+    int exponent;
+    const double digits = frexp(1 / (1 + c), &exponent);
+    const double keep = ldexp(1, digits >= 0.75 ? exponent : exponent - 1);
+    out->keep = (float)keep;
+    out->shrink = (float)((keep - 1 + keep * c) / (1 + c)); /* c/(1 + c), where keep is 1 */
+}
+
 const struct tik_penalty_row *tik_penalty_row_find(const char *name)
 {
     for (size_t i = 0; name != NULL && i < row_count; i++)

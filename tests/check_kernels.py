@@ -34,7 +34,8 @@ RULES = {
 }
 AFTER = {'asgd': 'asgd_average'}
 SUBTRACT = {'ftrl': 'replace'}
-PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic')
+PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic', 'lp_power')
+COUPLED_ONLY = ('lp_power',)
 # Stems whose step depends on norms of its tensor: their stages in measure.cl, and what they store.
 MEASURE = {}
 GATHER = {'GATHER': 'gather_mean', 'LIMIT': 'limit_by_value', 'GUARD': 1, 'ZERO_GRAD': 1}
@@ -75,9 +76,10 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
               'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
               'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
               **MEASURE.get(stem, {})}
+    proximal = 'none' if penalty in COUPLED_ONLY else penalty
     for slot in range(5):
         chosen[f'COUPLED_{slot}'] = 'coupled_' + penalty
-        chosen[f'PROXIMAL_{slot}'] = 'proximal_' + penalty
+        chosen[f'PROXIMAL_{slot}'] = 'proximal_' + proximal
         chosen[f'VALUE_{slot}'] = 'value_' + penalty
     return chosen
 
@@ -132,19 +134,19 @@ def check_syntax(clang, programs):
 
 
 def check_no_fusion(clang, programs):
-    """Steps of sgd with coupled penalties: * and + side by side everywhere, and no division."""
+    """Steps of sgd with coupled penalties and a prox: * and + side by side, and no division."""
     count = 0
     for machine, (options, fused) in MACHINES.items():
-        for form, states in RULES['sgd']:
-            chosen = [s for s in stages(form, states, 'sgd', 'elastic_net', 1, 256)
+        for (form, states), penalty in itertools.product(RULES['sgd'], ('elastic_net', 'lp_power')):
+            chosen = [s for s in stages(form, states, 'sgd', penalty, 1, 256)
                       if not s.startswith('-DPROXIMAL')]
-            chosen += [f'-DPROXIMAL_{slot}=proximal_l1' for slot in range(5)]
+            chosen += [f'-DPROXIMAL_{slot}=proximal_elastic_net' for slot in range(5)]
             assembly = compile_text(clang, programs['sgd'],
                                     ['-target', machine, *options, '-O3', '-S', '-o', '-', *chosen])
             found = re.findall(fused, body(assembly, 'tik_step'))
             if found:
-                sys.exit(f'check_kernels: {machine}, {form}: {len(found)} fused operations that '
-                         f'nobody wrote, such as {found[0]}')
+                sys.exit(f'check_kernels: {machine}, {form}, {penalty}: {len(found)} fused operations '
+                         f'that nobody wrote, such as {found[0]}')
             count += 1
     # The check itself: without the pragma clang fuses.
     text = programs['sgd'].replace(b'#pragma OPENCL FP_CONTRACT OFF', b'')

@@ -65,7 +65,26 @@ static void add_boxes(const struct tik_penalty_info *info)
     }
 }
 
-/* The exponents that have a closed form. */
+/*
+ * Exponents without a closed form: below and above 2, and the ends of the range; so limited that
+ * |p|^(p - 1) and its square do not overflow.
+ */
+static void add_general_powers(const char *name)
+{
+    static const struct {
+        double p, limit;
+    } powers[] = {{1.1, 0}, {4.0 / 3, 0}, {2.7, 1e4}, {7, 5}, {20, 1.2}};
+    for (size_t i = 0; i < sizeof powers / sizeof powers[0]; i++) {
+        const struct oracle_penalty penalty = {
+            .name = name, .application = "coupled", .weight = 0.31, .p = powers[i].p};
+        char label[64];
+        snprintf(label, sizeof label, "%s %.3g coupled", name, powers[i].p);
+        add_form(label, 0, &penalty, NULL);
+        forms[form_count - 1].limit = powers[i].limit;
+    }
+}
+
+/* The exponents that have a closed form, then others. */
 static void add_powers(const struct tik_penalty_info *info)
 {
     static const double powers[] = {1, 1.5, 2, 3};
@@ -76,27 +95,7 @@ static void add_powers(const struct tik_penalty_info *info)
             info, (struct oracle_penalty){.name = info->name, .weight = 0.31, .p = powers[i]},
             values, powers[i] == 3 ? 1e4 : 0);
     }
-}
-
-/* Other powers, coupled, in a library that has them. */
-static void add_other_powers(const struct tik_penalty_info *info)
-{
-    static const double powers[] = {1.2, 2.7, 4};
-    struct tik_policy *policy;
-    judge_ok(tik_policy_create(tik_rule_at(0)->name, &policy));
-    judge_ok(tik_policy_add_penalty(policy, info->name, NULL));
-    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "coupled"));
-    bool taken = tik_policy_set_penalty(policy, 0, "p", powers[0]) == TIK_OK &&
-                 tik_policy_check(policy) == TIK_OK;
-    tik_policy_destroy(policy);
-    for (size_t i = 0; taken && i < sizeof powers / sizeof powers[0]; i++) {
-        const struct oracle_penalty penalty = {
-            .name = info->name, .application = "coupled", .weight = 0.31, .p = powers[i]};
-        char label[64];
-        snprintf(label, sizeof label, "%s %g coupled", info->name, powers[i]);
-        add_form(label, 0, &penalty, NULL);
-        forms[form_count - 1].limit = 1e4;
-    }
+    add_general_powers(info->name);
 }
 
 /* Rows, columns and the tensor, those that the row's option takes. */
@@ -164,7 +163,6 @@ static void add_penalty_forms(const struct tik_penalty_info *info)
         add_boxes(info);
     } else if (strcmp(info->name, "lp") == 0) {
         add_powers(info);
-        add_other_powers(info);
     } else if (unit && find_option(info, "radius")) {
         add_sets(info, unit);
     } else if (unit) {
@@ -173,6 +171,22 @@ static void add_penalty_forms(const struct tik_penalty_info *info)
         add_applications(info, penalty, "", 0);
     }
     add_diagonal(info, first);
+}
+
+/* Divisors 1 + lr*l2 next to 1, and far from it. */
+static void add_shrinking_forms(void)
+{
+    static const double weights[] = {3e-6, 40};
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+        struct oracle_penalty penalty = {
+            .name = "l2", .application = "proximal", .weight = weights[i], .l1_ratio = 0.3};
+        char label[64];
+        snprintf(label, sizeof label, "l2 %g proximal", weights[i]);
+        add_form(label, 0, &penalty, NULL);
+        penalty.name = "elastic_net";
+        snprintf(label, sizeof label, "elastic_net %g proximal", weights[i]);
+        add_form(label, 0, &penalty, NULL);
+    }
 }
 
 size_t judge_forms(const struct judge_form **all)
@@ -192,6 +206,7 @@ size_t judge_forms(const struct judge_form **all)
     add_form("l2 then l1 proximal", 0, &shrink, &soft);
     add_form("l1 coupled, l1 proximal", 0, &sign, &soft);
     add_form("weight_decay, l1 then box", 0.27, &soft, &box);
+    add_shrinking_forms();
     for (size_t i = 0; tik_penalty_at(i); i++)
         add_penalty_forms(tik_penalty_at(i));
     *all = forms;

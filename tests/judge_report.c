@@ -47,18 +47,23 @@ static void compare_scalars(struct judge_run *run, const struct tik_report *repo
 }
 
 /*
- * In float32 a term of the sums has its power (2, of |p|^3), its weight and their product rounded
- * (4), the sums up to 24 levels of the tree, the halves and the sum over penalties 3 more: 31 u of
- * a sum of terms that are all positive. A square that underflows loses up to 2^-150.
+ * In float32 a term of the sums has its power (2, of |p|^3; 5, of |p| times a power within 2 ulp),
+ * its weight and their product rounded (7), the sums up to 24 levels of the tree, the halves and the
+ * sum over penalties 3 more: 34 u of a sum of terms that are all positive. A square that underflows
+ * loses up to 2^-150. A sum beyond float32's range is infinite there.
  */
 void judge_run_report(struct judge_run *run, const struct judge_part *part,
                       const struct oracle_moment *moment, const char *label)
 {
     struct tik_report report, sums = sum_group(run, part);
     judge_ok(tik_optimizer_report(run->optimizer, part->group, &report));
-    double relative = 31 * moment->unit, lost = (double)sums.count * moment->tiny;
-    judge_value(run->tally, label, 0, report.penalty, sums.penalty,
-                relative * sums.penalty + lost * (1 + ORACLE_PENALTIES));
+    double relative = 34 * moment->unit, lost = (double)sums.count * moment->tiny;
+    if (sums.penalty * (1 - relative) >= ldexp(1, 128))
+        ck_assert_msg(isinf(report.penalty) && report.penalty > 0, "%s: penalty %g, should be inf",
+                      label, report.penalty);
+    else
+        judge_value(run->tally, label, 0, report.penalty, sums.penalty,
+                    relative * sums.penalty + lost * (1 + ORACLE_PENALTIES));
     judge_value(run->tally, label, 1, report.half_squared_norm, sums.half_squared_norm,
                 relative * sums.half_squared_norm + lost);
     judge_value(run->tally, label, 2, (double)report.zeros, (double)sums.zeros, 0);

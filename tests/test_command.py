@@ -19,6 +19,7 @@ from command_bench import Bench, BenchOnDevice
 from command_case import COMMAND, InFolder, run
 from command_device import OnDevice
 from command_errors import Errors
+from command_prior import Prior
 from command_steps import Steps
 
 
@@ -26,7 +27,7 @@ class Help(InFolder):
     def test_texts(self):
         done = run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for name in ["devices", "verify", "rules", "step", "bench"]:
+        for name in ["devices", "verify", "rules", "prior", "step", "bench"]:
             self.assertIn(name, done.stdout)
             text = run(name, "--help")
             self.assertEqual((text.returncode, text.stderr), (0, ""))
@@ -46,12 +47,12 @@ class Help(InFolder):
 
     def test_usage(self):
         self.assert_fails([], "usage: tikhonov")
-        self.assert_fails(["stop"], "'stop'", "devices, verify, rules, step and bench")
-        for name in ["devices", "verify", "rules", "step", "bench"]:
+        self.assert_fails(["stop"], "'stop'", "devices, verify, rules, prior, step and bench")
+        for name in ["devices", "verify", "rules", "prior", "step", "bench"]:
             self.assert_fails([name, "--nonsense"], "'--nonsense'", "tikhonov %s --help" % name)
             self.assert_fails([name, "-x"], "'-x'")
             self.assert_fails([name, "--json=1" if name != "step" else "--strict=1"], "no value")
-        for name in ["devices", "verify", "rules", "bench"]:
+        for name in ["devices", "verify", "rules", "prior", "bench"]:
             self.assert_fails([name, "operand"], "'operand'")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
@@ -158,7 +159,7 @@ def opencl_is_usable():
 
 def main():
     cases = {
-        "host": [Help, Rules, Devices, Errors, Steps, Bench],
+        "host": [Help, Rules, Devices, Errors, Prior, Steps, Bench],
         "device": [OnDevice, BenchOnDevice],
     }
     if sys.argv[2] == "device" and not opencl_is_usable():

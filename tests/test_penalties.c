@@ -230,7 +230,7 @@ START_TEST(test_refusals)
             chosen = o[i].choices[(size_t)o[i].value];
     ck_assert_str_eq(chosen, "proximal");
 
-    static const double wrong[] = {1.25, 2.5, 1.0000001};
+    static const double wrong[] = {1.25, 2.5, 1.0000001, 20};
     struct tik_policy *lp = suite_policy("sgd", NULL), *box = suite_policy("sgd", NULL);
     judge_ok(tik_policy_add_penalty(lp, "lp", NULL));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -238,7 +238,10 @@ START_TEST(test_refusals)
         suite_refused(TIK_ERROR_ARGUMENT, status != TIK_OK ? status : tik_policy_check(lp), "p is",
                       "1, 1.5, 2 or 3");
     }
+    judge_ok(tik_policy_set_penalty_text(lp, 0, "application", "coupled"));
+    judge_ok(tik_policy_check(lp));
     suite_refused(TIK_ERROR_ARGUMENT, tik_policy_set_penalty(lp, 0, "p", 0.5), "p", "0.5");
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_set_penalty(lp, 0, "p", 20.5), "p", "[1, 20]");
     suite_refused(TIK_ERROR_ARGUMENT, tik_policy_set_penalty(lp, 0, "p", NAN), "p", "nan");
     suite_refused(TIK_ERROR_ARGUMENT,
                   tik_policy_set_penalty_text(lp, 0, "application", "decoupled"), "decoupled");

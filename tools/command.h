@@ -15,6 +15,7 @@ enum {
 
 int bench_run(int argc, char **argv);
 int devices_run(int argc, char **argv);
+int prior_run(int argc, char **argv);
 int rules_run(int argc, char **argv);
 int step_run(int argc, char **argv);
 int verify_run(int argc, char **argv);

@@ -14,6 +14,8 @@ static const struct command commands[] = {
     {"devices", "lists the devices, what each was shown to do, and which is chosen", devices_run},
     {"verify", "runs the self-test: every rule on the device against the scalar path", verify_run},
     {"rules", "lists the rules and penalties with their options", rules_run},
+    {"prior", "converts between a prior of the parameters and the weight of its penalty",
+     prior_run},
     {"step", "applies one regularized step to the tensors of a safetensors file", step_run},
     {"bench", "measures steps beside the limit that memory sets", bench_run},
 };
@@ -58,7 +60,7 @@ static int run(int argc, char **argv)
         }
     return command_error(COMMAND_USAGE,
                          "there is no command '%s'; there are devices, verify, "
-                         "rules, step and bench; see 'tikhonov --help'",
+                         "rules, prior, step and bench; see 'tikhonov --help'",
                          argv[1]);
 }
 

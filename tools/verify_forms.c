@@ -138,10 +138,10 @@ static const struct tik_option *find_option(const struct tik_penalty_info *penal
     return NULL;
 }
 
-/* `convention` NULL: the default one. */
+/* `convention` NULL: the default one. `p` 0: likewise, of the penalties that have an exponent. */
 static enum tik_status try_penalty(struct verify_forms *forms,
                                    const struct tik_penalty_info *penalty, const char *application,
-                                   const char *convention)
+                                   const char *convention, double p)
 {
     struct tik_policy *policy;
     size_t index;
@@ -151,6 +151,8 @@ static enum tik_status try_penalty(struct verify_forms *forms,
     status = tik_policy_add_penalty(policy, penalty->name, &index);
     if (status == TIK_OK && find_option(penalty, "weight") != NULL)
         status = tik_policy_set_penalty(policy, index, "weight", 0.1);
+    if (status == TIK_OK && p > 0)
+        status = tik_policy_set_penalty(policy, index, "p", p);
     if (status == TIK_OK)
         status = tik_policy_set_penalty_text(policy, index, "application", application);
     if (status == TIK_OK && convention != NULL)
@@ -158,8 +160,11 @@ static enum tik_status try_penalty(struct verify_forms *forms,
     if (status == TIK_OK)
         status = tik_policy_check(policy);
     char name[128];
-    snprintf(name, sizeof name, "adamw + %s %s%s%s", penalty->name, application,
-             convention != NULL ? " by " : "", convention != NULL ? convention : "");
+    const size_t length =
+        (size_t)snprintf(name, sizeof name, "adamw + %s %s%s%s", penalty->name, application,
+                         convention != NULL ? " by " : "", convention != NULL ? convention : "");
+    if (p > 0 && length < sizeof name)
+        snprintf(name + length, sizeof name - length, " p=%g", p);
     if (status == TIK_OK)
         status = append(forms, name, policy);
     if (status != TIK_OK)
@@ -177,10 +182,13 @@ static enum tik_status try_applications(struct verify_forms *forms,
         const char *name = application->choices[i];
         const bool several = convention != NULL && strcmp(name, "decoupled") == 0;
         if (!several && status == TIK_OK)
-            status = try_penalty(forms, penalty, name, NULL);
+            status = try_penalty(forms, penalty, name, NULL, 0);
         for (size_t j = 0; several && status == TIK_OK && convention->choices[j] != NULL; j++)
-            status = try_penalty(forms, penalty, name, convention->choices[j]);
+            status = try_penalty(forms, penalty, name, convention->choices[j], 0);
     }
+    /* An exponent without a closed form. */
+    if (status == TIK_OK && find_option(penalty, "p") != NULL)
+        status = try_penalty(forms, penalty, "coupled", NULL, 2.7);
     return status;
 }
 

@@ -42,7 +42,7 @@ static void scalars(const double *o, double lr, struct penalty_scalars *k)
     k->l1 = (float)l1;
     k->l2 = (float)l2;
     k->threshold = (float)(lr * l1);
-    k->divisor = (float)(1 + lr * l2);
+    tik_penalty_shrink(lr * l2, k);
 }
 
 const struct tik_penalty_row tik_penalty_elastic_net = {

@@ -26,7 +26,7 @@ static const struct tik_penalty_form *choose(const double *o)
 static void scalars(const double *o, double lr, struct penalty_scalars *k)
 {
     k->l2 = (float)o[WEIGHT];
-    k->divisor = (float)(1 + lr * o[WEIGHT]);
+    tik_penalty_shrink(lr * o[WEIGHT], k);
 }
 
 static double decay(const double *o)

@@ -5,17 +5,18 @@
 #include "options.h"
 
 enum { WEIGHT, EXPONENT, APPLICATION, COUNT };
+enum { COUPLED, PROXIMAL }; /* the choices of application */
 
 static const struct tik_option options[COUNT] = {
     [WEIGHT] = OPTION_WEIGHT("lambda of lambda/p*sum |w|^p"),
     [EXPONENT] = {.name = "p",
                   .type = TIK_OPTION_REAL,
                   .value = 1.5,
-                  .range = "1, 1.5, 2 or 3",
+                  .range = "[1, 20]",
                   .low = 1,
-                  .high = 3,
-                  .doc = "the exponent: those with a closed form"},
-    [APPLICATION] = OPTION_SMOOTH_APPLICATION(1, "proximal: the exact proximal point"),
+                  .high = 20,
+                  .doc = "the exponent; proximal: 1, 1.5, 2 or 3, which have a closed form"},
+    [APPLICATION] = OPTION_SMOOTH_APPLICATION(PROXIMAL, "proximal: the exact proximal point"),
 };
 
 /* With p = 1 and p = 2 it is l1 and l2, by other weights. */
@@ -40,6 +41,11 @@ static const struct tik_penalty_form cubic = {
     .value = {"value_lp_cubic", tik_scalar_value_lp_cubic},
 };
 
+static const struct tik_penalty_form power = {
+    .coupled = {"coupled_lp_power", tik_scalar_coupled_lp_power},
+    .value = {"value_lp_power", tik_scalar_value_lp_power},
+};
+
 static const struct tik_penalty_form *choose(const double *o)
 {
     if (o[EXPONENT] == 1.0)
@@ -50,10 +56,22 @@ static const struct tik_penalty_form *choose(const double *o)
         return &square;
     if (o[EXPONENT] == 3.0)
         return &cubic;
+    if (o[APPLICATION] == COUPLED)
+        return &power;
     tik_error_set(TIK_ERROR_ARGUMENT,
-                  "penalty lp: p is %.17g; allowed is 1, 1.5, 2 or 3, which have closed forms",
+                  "penalty lp: p is %.17g; allowed with application proximal is 1, 1.5, 2 or 3, "
+                  "whose proximal points have closed forms; coupled takes any p",
                   o[EXPONENT]);
     return NULL;
+}
+
+/* The exponent of the gradient in two floats, as power.cl wants it: 12 bits, and the rest. */
+static void split_exponent(double exponent, struct penalty_scalars *k)
+{
+    int digits;
+    const double leading = rint(ldexp(frexp(exponent, &digits), 12));
+    k->exponent = (float)ldexp(leading, digits - 12);
+    k->exponent_tail = (float)(exponent - (double)k->exponent);
 }
 
 static void scalars(const double *o, double lr, struct penalty_scalars *k)
@@ -61,9 +79,10 @@ static void scalars(const double *o, double lr, struct penalty_scalars *k)
     k->l1 = (float)o[WEIGHT];
     k->l2 = (float)o[WEIGHT];
     k->threshold = (float)(lr * o[WEIGHT]);
-    k->divisor = (float)(1 + lr * o[WEIGHT]);
+    tik_penalty_shrink(lr * o[WEIGHT], k);
     k->weight = (float)o[WEIGHT];
     k->share = (float)(o[WEIGHT] / o[EXPONENT]);
+    split_exponent(o[EXPONENT] - 1, k);
     /* With p = 3/2 the closed form has c/2. */
     k->pull = (float)(lr * o[WEIGHT] * (o[EXPONENT] == 1.5 ? 0.5 : 1.0));
 }
@@ -74,7 +93,7 @@ const struct tik_penalty_row tik_penalty_lp = {
                          "with c = lr*weight, a = |w|: p = 3/2: (2a/(c + sqrt(c^2 + 4a)))^2, p = "
                          "3: 2a/(1 + sqrt(1 + 4ca)), times sign(w)",
              .citation = "Frank and Friedman 1993 (bridge); proximal points: Chaux, Combettes, "
-                         "Pesquet, Wajs 2007",
+                         "Pesquet, Wajs 2007; the power itself: cl/power.cl",
              .options = options,
              .option_count = COUNT,
              .applications = TIK_COUPLED | TIK_PROXIMAL},

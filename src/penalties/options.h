@@ -12,6 +12,12 @@ extern const char *const tik_smooth_applications[];
 extern const char *const tik_proximal_only[];
 extern const char *const tik_conventions[];
 
+/*
+ * keep and shrink of the proximal x/(1 + c), c >= 0: keep is the power of two for which
+ * |shrink| <= 1/3 of 1/(1 + c), so that the rounding of shrink and of its product is below one of x.
+ */
+void tik_penalty_shrink(double c, struct penalty_scalars *out);
+
 #define OPTION_WEIGHT(text)                                                                        \
     {                                                                                              \
         .name = "weight", .type = TIK_OPTION_REAL, .range = "[0, inf)", .high = INFINITY,          \

@@ -38,23 +38,29 @@ void tik_scalar_proximal_l1(size_t n, const float *unused, const struct penalty_
     }
 }
 
+static inline float shrunk(const float x, const float keep, const float shrink)
+{
+    const float rest = keep * x - shrink * x;
+    return fabsf(x) > 0.0f && fabsf(x) < INFINITY ? rest : x;
+}
+
 void tik_scalar_proximal_l2(size_t n, const float *unused, const struct penalty_scalars *k,
                             float *restrict p)
 {
     (void)unused;
-    const float divisor = k->divisor;
+    const float keep = k->keep, shrink = k->shrink;
     for (size_t i = 0; i < n; i++)
-        p[i] = divide(p[i], divisor);
+        p[i] = shrunk(p[i], keep, shrink);
 }
 
 void tik_scalar_proximal_elastic_net(size_t n, const float *unused, const struct penalty_scalars *k,
                                      float *restrict p)
 {
     (void)unused;
-    const float threshold = k->threshold, divisor = k->divisor;
+    const float threshold = k->threshold, keep = k->keep, shrink = k->shrink;
     for (size_t i = 0; i < n; i++) {
         const float rest = fabsf(p[i]) - threshold;
-        p[i] = rest <= 0.0f ? 0.0f : divide(copysignf(rest, p[i]), divisor);
+        p[i] = rest <= 0.0f ? 0.0f : copysignf(shrunk(rest, keep, shrink), p[i]);
     }
 }
 

@@ -23,6 +23,7 @@ tik_penalty_twin tik_scalar_value_l1, tik_scalar_value_l2, tik_scalar_value_elas
 tik_penalty_twin tik_scalar_coupled_lp_three_halves, tik_scalar_coupled_lp_cubic;
 tik_penalty_twin tik_scalar_proximal_lp_three_halves, tik_scalar_proximal_lp_cubic;
 tik_penalty_twin tik_scalar_value_lp_three_halves, tik_scalar_value_lp_cubic;
+tik_penalty_twin tik_scalar_coupled_lp_power, tik_scalar_value_lp_power;
 tik_penalty_twin tik_scalar_proximal_box;
 
 #endif

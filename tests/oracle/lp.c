@@ -1,12 +1,11 @@
 /*
- * The bridge penalty (Frank and Friedman, 1993) weight/p sum |w|^p, p >= 1; its proximal point for
- * p = 1, 3/2, 2 and 3 alone:
+ * The bridge penalty (Frank and Friedman, 1993) weight/p sum |w|^p, p >= 1:
  *
  *     coupled    g += weight sign(w) |w|^(p-1), sign(0) = 0
  *     proximal   with c = lr weight, a = |w|: sign(w) times the root of x + c x^(p-1) = a, which is
  *                where the derivative of (x - a)^2 / 2 + c/p x^p is 0 (for p = 1: or 0)
  *
- * The root is found here by Newton's method, not by the closed forms
+ * The proximal point is there for p = 1, 3/2, 2 and 3. The root is found here by Newton's method, not by the closed forms
  *
  *     p = 3/2   (2a / (c + sqrt(c^2 + 4a)))^2
  *     p = 2     a / (1 + c)
@@ -20,21 +19,16 @@
 
 static const struct oracle_option options[] = {{"weight", 0}, {"p", 1.5}, {NULL, 0}};
 
-/*
- * Of |w|^(p-1): a root (p = 3/2) or a square (p = 3) is 1 rounding. Any other power is a function
- * of the library's own, for which 2 units in the last place, 4 u, are good, and takes p - 1 as a
- * float32, whose rounding moves the power by (p - 1) |ln |w|| u of itself.
- */
-static double power_roundings(double w, double p)
+/* Whether |w|^(p-1) is w, its root, its square or its sign, and not a power in general. */
+static bool is_plain(double p)
 {
-    if (p == 1 || p == 1.5 || p == 2 || p == 3)
-        return 1;
-    return 4 + (p - 1) * fabs(log(fabs(w)));
+    return p == 1 || p == 1.5 || p == 2 || p == 3;
 }
 
 /*
- * The power's roundings; the weight and its product 2, the sum with g 1: 3 u more of the term, 1 u
- * of g. A power that underflows is multiplied by the weight.
+ * |w|^(p-1) has a root (p = 3/2) or a square (p = 3): 1; the weight and its product 2, the sum with
+ * g 1: 4 u of the term, 1 u of g. A square that underflows is multiplied by the weight. In general
+ * the power may be wrong by 2 ulp, which are 4 u at most, or 4 times 2^-150: 3 more.
  */
 static void couple(const struct oracle_penalty *penalty, const struct oracle_moment *moment,
                    struct oracle_tensor *tensor)
@@ -44,9 +38,9 @@ static void couple(const struct oracle_penalty *penalty, const struct oracle_mom
         if (e->p == 0 || penalty->weight == 0)
             continue;
         double term = penalty->weight * pow(fabs(e->p), penalty->p - 1);
-        double roundings = power_roundings(e->p, penalty->p) + 3;
-        e->g_error +=
-            moment->unit * (roundings * term + fabs(e->g)) + moment->tiny * (1 + penalty->weight);
+        double more = is_plain(penalty->p) ? 0 : 3;
+        e->g_error += moment->unit * ((4 + more) * term + fabs(e->g)) +
+                      moment->tiny * (1 + (1 + more) * penalty->weight);
         e->g += copysign(term, e->p);
     }
 }
@@ -88,12 +82,13 @@ static double proximal_point(double w, const void *setting)
 /*
  * Roundings of the closed form, c and a taken as they are; multiples of 2 and 4 round nothing.
  * 3/2: c^2 and the sum 2, halved by the root 1, the root and the sum with c 2, the division 1: 4,
- * doubled by the square 8, and the square 1: 9. 2: the sum and the division: 2. 3: the product and
- * the sum 2, halved 1, the root, the sum and the division 3: 4. 1: the difference, half an ulp.
+ * doubled by the square 8, and the square 1: 9. 3: the product and the sum 2, halved 1, the root,
+ * the sum and the division 3: 4. 1: the difference, half an ulp. 2: c alone, and half an ulp; its
+ * bound is that of l2, which a rounded 1 + c is beyond.
  */
 static double closed_form_roundings(double p)
 {
-    return p == 1.5 ? 9 : p == 2 ? 2 : p == 3 ? 4 : 0;
+    return p == 1.5 ? 9 : p == 3 ? 4 : 0;
 }
 
 /*
@@ -155,6 +150,8 @@ static void prox(const struct oracle_penalty *penalty, double lr,
         double apart = span_of_points(fabs(next->value) + next->bound, &point, moved);
         oracle_map(next, proximal_point, &point);
         next->bound += apart + point_error(&point, fabs(next->value) + next->bound, moment);
+        if (point.p == 2)
+            oracle_round(next);
     }
 }
 

@@ -75,7 +75,10 @@ static void soft_threshold(struct oracle_number *next, double threshold, double 
         next->rounding = 0;
 }
 
-/* 1 + lr*l2 is within 4 u of itself, and `moved` as above; the division adds one. */
+/*
+ * With a step of each element's own: 1 + rate*l2 is within 4 u of itself, and `moved` as above; the
+ * division adds one.
+ */
 static void divide(struct oracle_number *next, double divisor, double moved,
                    const struct oracle_moment *moment)
 {
@@ -86,6 +89,28 @@ static void divide(struct oracle_number *next, double divisor, double moved,
     next->rounding /= divisor;
     next->bound = next->bound / low + fabs(next->value) * (divisor / low - 1) +
                   5 * moment->unit * fabs(next->value) + moment->tiny;
+}
+
+/*
+ * p/(1 + c), c = lr*l2, is away from p by a decay of c/(1 + c)*p, a term of a scalar and a product:
+ * 2 u of it, which are 2 u c of the result; a large c is a factor, 2 u at most. What remains is a
+ * rounding of p itself. A divisor 1 + c that is rounded is wrong by u, however small c is, and
+ * loses a decay below it: that is what this bound must not leave room for.
+ */
+static void shrink(struct oracle_number *next, double c, double moved,
+                   const struct oracle_moment *moment)
+{
+    if (moved > 0) {
+        divide(next, 1 + c, moved, moment);
+        return;
+    }
+    next->value /= 1 + c;
+    if (next->bound == 0)
+        return;
+    next->rounding /= 1 + c;
+    next->bound /= 1 + c;
+    next->bound += 2 * moment->unit * fmin(c, 1) * fabs(next->value) + 2 * moment->tiny;
+    oracle_round(next);
 }
 
 static void prox(const struct oracle_penalty *penalty, double lr,
@@ -100,7 +125,7 @@ static void prox(const struct oracle_penalty *penalty, double lr,
         if (w.l1 > 0)
             soft_threshold(next, rate.value * w.l1, error * w.l1, moment);
         if (whole && w.l2 > 0)
-            divide(next, 1 + rate.value * w.l2, error * w.l2, moment);
+            shrink(next, rate.value * w.l2, error * w.l2, moment);
     }
 }
 
