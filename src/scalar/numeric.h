@@ -22,8 +22,8 @@ static inline float sign_of(const float x)
 }
 
 /*
- * The hardware's own: IEEE 754, and Annex F for C, round / and sqrt correctly. What cl/correction.cl
- * does where a device does not has no twin, since it has to end with these bits.
+ * The hardware's own: IEEE 754, and Annex F for C, round / and sqrt correctly. cl/correction.cl, for
+ * devices that do not, has no twin: these are the bits that it has to end with.
  */
 static inline float divide(const float x, const float y)
 {
