@@ -5,6 +5,16 @@
  */
 #pragma OPENCL FP_CONTRACT OFF
 
+#include "correction.cl"
+
+/* Whose quotient and root: the device's, or corrected_quotient and corrected_root. */
+#ifndef QUOTIENT
+#define QUOTIENT device_quotient
+#endif
+#ifndef ROOT
+#define ROOT device_root
+#endif
+
 /* -1, 0 or 1; a zero and a NaN stay what they are. */
 float sign_of(const float x)
 {
@@ -14,11 +24,11 @@ float sign_of(const float x)
 /* x / y, correctly rounded: the program's known-answer run shows whether the device does it. */
 float divide(const float x, const float y)
 {
-    return x / y;
+    return QUOTIENT(x, y);
 }
 
 /* sqrt(x), correctly rounded, likewise. */
 float square_root(const float x)
 {
-    return sqrt(x);
+    return ROOT(x);
 }

@@ -127,6 +127,12 @@ struct tik_backend_ops {
      */
     enum tik_status (*program_create)(struct tik_backend *, const struct tik_plan *,
                                       struct tik_program **);
+    /*
+     * Likewise, with / and sqrt corrected to the last bit (cl/correction.cl). NULL: not on this
+     * backend.
+     */
+    enum tik_status (*program_correct)(struct tik_backend *, const struct tik_plan *,
+                                       struct tik_program **);
     void (*program_destroy)(struct tik_backend *, struct tik_program *);
     enum tik_conformance (*program_conformance)(const struct tik_program *);
     void (*program_judge)(struct tik_backend *, struct tik_program *, enum tik_conformance);

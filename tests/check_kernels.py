@@ -5,8 +5,9 @@
 
 Syntax: every rule's forms and every stage of penalty.cl, for spir64, warnings as errors. Arithmetic:
 in the machine code of a step without `/` and sqrt there must be no fused multiply-add, since none
-is written (docs/numerics.md); looked for in what clang makes for AMD and NVIDIA. Exits with 77, a
-skip, where there is no such clang.
+is written (docs/numerics.md); looked for in what clang makes for AMD and NVIDIA. The fma of
+cl/correction.cl is written, and must be called where / and sqrt are corrected, and nowhere else.
+Exits with 77, a skip, where there is no such clang.
 """
 import importlib.util
 import itertools
@@ -34,6 +35,7 @@ RULES = {
 }
 AFTER = {'asgd': 'asgd_average'}
 SUBTRACT = {'ftrl': 'replace'}
+CORRECTED = ['-DQUOTIENT=corrected_quotient', '-DROOT=corrected_root']
 PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic', 'lp_power')
 COUPLED_ONLY = ('lp_power',)
 # Stems whose step depends on norms of its tensor: their stages in measure.cl, and what they store.
@@ -130,6 +132,15 @@ def check_syntax(clang, programs):
             **chosen_stages('sgd', 0, 'sgd', 'l1', 1, 256), 'CLIP': 'clip_by_unit',
             'CLIP_AT': scope, 'GROUPED': 'grouped_by_unit', 'GROUPED_AT': scope, 'LATE': 1,
             'LIMIT': 'limit_none', 'LIMIT_LATE': 'limit_by_value'})
+    for displacement in (-3, 0, 3):
+        chosen = [*CORRECTED, f'-DDISPLACE={displacement}']
+        compile_text(clang, programs['adam'], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
+                                               *stages('adam', 2, 'adam', 'l2', 1, 256), *chosen])
+        compile_text(clang, programs['norm'], [
+            '-target', 'spir64', '-fsyntax-only', *WARNINGS, *chosen,
+            *defines({**GATHER, 'UNSCALE': 'unscale_by_coming', 'CLIP_ALL': 1, 'SECOND': 0,
+                      'CHECK': 1, 'CLIP_UNIT': 'clip_norm', 'LOCAL_SIZE': 256})])
+        count += 2
     return count
 
 
@@ -159,6 +170,24 @@ def check_no_fusion(clang, programs):
     return count
 
 
+def check_correction(clang, programs):
+    """
+    The written fma is in a corrected step of adam, not in a plain one, nor in one without / and
+    sqrt. On AMD alone, for which clang inlines all functions of the kernel.
+    """
+    machine, (options, _) = next(iter(MACHINES.items()))
+    cases = [('adam', 2, CORRECTED, True), ('adam', 2, [], False), ('sgd', 0, CORRECTED, False)]
+    for form, states, correction, expected in cases:
+        chosen = [*options, '-O3', *stages(form, states, form, 'none', 0, 256), *correction]
+        assembly = compile_text(clang, programs[form],
+                                ['-target', machine, '-S', '-o', '-', *chosen])
+        found = '_Z3fmafff' in body(assembly, 'tik_step')
+        if found != expected:
+            sys.exit(f'check_kernels: {machine}, {form} {" ".join(correction)}: '
+                     f'{"there is" if found else "there is no"} call of fma')
+    return len(cases)
+
+
 def main():
     embed, folder, clang = sys.argv[1:]
     try:
@@ -173,6 +202,8 @@ def main():
     print(f'{check_syntax(clang, programs)} programs compile for spir64 without a warning')
     print(f'{check_no_fusion(clang, programs)} steps have no fused operation on '
           f'{" and ".join(MACHINES)}')
+    print(f'{check_correction(clang, programs)} steps have the written fma where / and sqrt are '
+          'corrected, and there alone')
 
 
 main()

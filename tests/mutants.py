@@ -2,15 +2,17 @@
 """Breaks the library on purpose, one formula at a time, and expects the judges to notice.
 
 usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
-       mutants.py kernel --oracle TEST_ORACLE [--only TEXT] [--jobs N]
+       mutants.py kernel --oracle TEST_ORACLE --correction TEST_CORRECTION [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
-of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file.
+of test_oracle that come to the mutant soonest, or of test_correction where `judge` is "correction".
+`old` must occur exactly once in the file.
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
 and is judged by test_oracle, test_golden and test_schedule. kernel: TEST_ORACLE, built with OpenCL, runs on the
 device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
-refuse the kernel first, or find it bounded where it was exact, which counts as caught.
+refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
+plain program calls, cl/correction.cl, is judged by TEST_CORRECTION in the same way.
 
 Exit status 0: every mutant was caught. 1: one survived, did not compile, or crashed the judge, or
 the judges fail without any mutant. 77: kernel mutants, and no device to run them on.
@@ -168,34 +170,38 @@ class ScalarBench:
 
 
 class KernelBench:
-    """test_oracle on a device, with kernels from a mutated copy of cl/."""
+    """The judges on a device, with kernels from a mutated copy of cl/."""
 
-    def __init__(self, oracle, folder, rows):
-        self.oracle, self.folder = oracle, folder
-        self.cases = sorted({tuple(row["case"]) for row in rows})
+    def __init__(self, programs, folder, rows):
+        self.programs, self.folder = programs, folder
+        self.cases = sorted({(row.get("judge", "oracle"), *row["case"]) for row in rows})
         self.jobs, self.exact = 1, False
 
-    def judge(self, kernels, case):
+    def judge(self, kernels, judge, *case):
         with tempfile.TemporaryDirectory(dir=self.folder) as cache:
             env = {"TIKHONOV_CL_PATH": str(kernels), "TIKHONOV_CACHE_DIR": "off"}
             env["POCL_CACHE_DIR"] = cache
-            return run([self.oracle, "opencl", *case], env)
+            return run([self.programs[judge], "opencl", *case], env)
 
     def prepare(self, jobs):
         """Where there is no device, nothing is shown, and nothing passes."""
         self.jobs = jobs
-        status, output = self.judge(ROOT / "cl", ["tables"])
+        status, output = self.judge(ROOT / "cl", "oracle", "tables")
         if status == SKIP:
             print(output.strip())
             sys.exit(SKIP)
 
     def baseline(self):
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            results = list(pool.map(lambda case: self.judge(ROOT / "cl", case), self.cases))
+            results = list(pool.map(lambda case: self.judge(ROOT / "cl", *case), self.cases))
         for status, output in results:
             if verdict(status, output):
                 raise Broken(f"the judge fails without a mutant: {first_failure(output)}")
-        self.exact = all(" exact, " in output for _, output in results)
+        self.exact = all(
+            " exact, " in output
+            for case, (_, output) in zip(self.cases, results)
+            if case[0] == "oracle"
+        )
 
     def trial(self, row):
         text = mutate(row, (ROOT / row["file"]).read_text())
@@ -203,12 +209,13 @@ class KernelBench:
             kernels = pathlib.Path(name) / "cl"
             shutil.copytree(ROOT / "cl", kernels)
             (kernels / pathlib.Path(row["file"]).name).write_text(text)
-            status, output = self.judge(kernels, row["case"])
+            judge = row.get("judge", "oracle")
+            status, output = self.judge(kernels, judge, *row["case"])
         if BUILD_FAILED.search(output):
             raise Broken(f"the kernel does not compile\n{output[-2000:]}")
         if verdict(status, output):
             known = "known-answer run" in output
-            return "known-answer run" if known else "oracle", first_failure(output)
+            return "known-answer run" if known else judge, first_failure(output)
         if self.exact and " bounded, " in output:
             return "known-answer run", "a program is bounded, which was exact"
         return None
@@ -240,11 +247,12 @@ def options():
     parser.add_argument("kind", choices=("scalar", "kernel"))
     parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
     parser.add_argument("--oracle", help="the executable test_oracle, built with OpenCL")
+    parser.add_argument("--correction", help="the executable test_correction")
     parser.add_argument("--only", default="", help="mutants whose name or file holds this text")
     parser.add_argument("--jobs", type=int, default=2)
     chosen = parser.parse_args()
-    if chosen.kind == "kernel" and not chosen.oracle:
-        parser.error("kernel mutants need --oracle TEST_ORACLE")
+    if chosen.kind == "kernel" and not (chosen.oracle and chosen.correction):
+        parser.error("kernel mutants need --oracle TEST_ORACLE and --correction TEST_CORRECTION")
     return chosen
 
 
@@ -259,7 +267,8 @@ def main():
         if chosen.kind == "scalar":
             bench = ScalarBench(chosen.cc, folder)
         else:
-            bench = KernelBench(chosen.oracle, folder, rows)
+            programs = {"oracle": chosen.oracle, "correction": chosen.correction}
+            bench = KernelBench(programs, folder, rows)
         try:
             bench.prepare(chosen.jobs)
             bench.baseline()

@@ -2,7 +2,8 @@
  * The bits of the device against those of the scalar path: every rule in its forms, every penalty
  * in its applications and conventions, at awkward sizes, in every kind of memory. The device is
  * TIKHONOV_DEVICE, else "opencl"; TIKHONOV_TEST_SIZES=small or single is for slow runtimes,
- * TIKHONOV_LOCAL_SIZE for work-groups of another size.
+ * TIKHONOV_LOCAL_SIZE for work-groups of another size. With TIKHONOV_CORRECT the programs have
+ * to be exact, since what is tried is that they come to be.
  */
 #include "twins.h"
 
@@ -200,13 +201,13 @@ static void add_to_total(const struct twins_tally *tally)
  * with weight_decay and soft threshold, since the penalties' stages do not know the rule. At small
  * sizes every form of every rule without penalty; with the first form of sgd and of adamw, whose
  * decay is decoupled, every penalty; with that of the others, weight_decay and soft threshold.
- * Where the local size is set, what is tried is the frame and its sums: a few policies will do, at
- * all sizes.
+ * Where the local size is set, what is tried is the frame and its sums, and with TIKHONOV_CORRECT
+ * the quotients and roots: a few policies will do.
  */
 static bool is_wanted(const char *rule, size_t form, size_t penalty)
 {
     const bool few = penalty == 0 || penalty == 2;
-    if (getenv("TIKHONOV_LOCAL_SIZE") != NULL)
+    if (getenv("TIKHONOV_LOCAL_SIZE") != NULL || getenv("TIKHONOV_CORRECT") != NULL)
         return form == 0 && few;
     const bool both = strcmp(rule, "sgd") == 0 || strcmp(rule, "adamw") == 0;
     if (suite_small())
@@ -314,6 +315,8 @@ START_TEST(test_total)
     tik_context_destroy(scalar);
     scalar = NULL;
     ck_assert_uint_gt(total.words, 0);
+    if (getenv("TIKHONOV_CORRECT") != NULL)
+        ck_assert_str_eq(tik_conformance_name(total.conformance), "exact");
     ck_assert_uint_eq(total.different, 0);
 }
 END_TEST

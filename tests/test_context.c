@@ -7,7 +7,6 @@
 #include "workdir.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,20 +52,7 @@ static void set_up(void)
     suite_fill(param, COUNT, SUITE_EDGES, &seed);
     suite_fill(grad, COUNT, SUITE_EDGES, &seed);
     workdir_create(folder);
-    DIR *stream = opendir(kernels);
-    ck_assert_msg(stream != NULL, "there is no folder %s", kernels);
-    for (const struct dirent *file; (file = readdir(stream)) != NULL;) {
-        char from[WORKDIR_PATH], to[WORKDIR_PATH];
-        size_t size;
-        if (file->d_name[0] == '.')
-            continue;
-        workdir_name(from, kernels, file->d_name);
-        workdir_name(to, folder, file->d_name);
-        char *text = workdir_read(from, &size);
-        workdir_write(to, text, size);
-        free(text);
-    }
-    closedir(stream);
+    workdir_copy(kernels, folder);
     told = 0;
 }
 
@@ -81,16 +67,8 @@ static void tear_down(void)
 static void spoil(const char *name, const char *from, const char *to)
 {
     char path[WORKDIR_PATH];
-    size_t size;
     workdir_name(path, folder, name);
-    char *text = workdir_read(path, &size), *place = strstr(text, from);
-    ck_assert_msg(place != NULL, "'%s' is not in %s", from, name);
-    char *spoilt = suite_allocate(size + strlen(to), 1);
-    const int length = snprintf(spoilt, size + strlen(to) + 1, "%.*s%s%s", (int)(place - text),
-                                text, to, place + strlen(from));
-    workdir_write(path, spoilt, (size_t)length);
-    free(spoilt);
-    free(text);
+    workdir_replace(path, from, to);
 }
 
 /* ---- choice ---- */

@@ -67,3 +67,43 @@ char *workdir_read(const char *path, size_t *size)
     fclose(file);
     return bytes;
 }
+
+void workdir_copy(const char *from, const char *to)
+{
+    DIR *stream = opendir(from);
+    if (!stream)
+        fail("reading", from);
+    for (const struct dirent *file; (file = readdir(stream));) {
+        char source[WORKDIR_PATH], copy[WORKDIR_PATH];
+        struct stat state;
+        size_t size;
+        workdir_name(source, from, file->d_name);
+        workdir_name(copy, to, file->d_name);
+        if (stat(source, &state) != 0)
+            fail("reading", source);
+        if (!S_ISREG(state.st_mode))
+            continue;
+        char *bytes = workdir_read(source, &size);
+        workdir_write(copy, bytes, size);
+        free(bytes);
+    }
+    closedir(stream);
+}
+
+void workdir_replace(const char *path, const char *from, const char *to)
+{
+    size_t size;
+    char *text = workdir_read(path, &size), *place = strstr(text, from);
+    if (!place) {
+        fprintf(stderr, "'%s' is not in %s\n", from, path);
+        abort();
+    }
+    char *changed = calloc(1, size + strlen(to) + 1);
+    if (!changed)
+        fail("changing", path);
+    const int length =
+        sprintf(changed, "%.*s%s%s", (int)(place - text), text, to, place + strlen(from));
+    workdir_write(path, changed, (size_t)length);
+    free(changed);
+    free(text);
+}

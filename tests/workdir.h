@@ -18,4 +18,9 @@ void workdir_write(const char *path, const void *bytes, size_t size);
 /* A file's bytes with a zero behind them, to be freed. Aborts when it cannot be read. */
 char *workdir_read(const char *path, size_t *size);
 
+/* Copies the files of a folder, not its folders. Aborts when it cannot. */
+void workdir_copy(const char *from, const char *to);
+/* Replaces the first occurrence of a text in a file. Aborts when it is not there. */
+void workdir_replace(const char *path, const char *from, const char *to);
+
 #endif

@@ -32,6 +32,23 @@ static size_t choose_local_size(cl_device_id device, enum tik_device_type type)
     return size;
 }
 
+/* TIKHONOV_CORRECT=1 corrects every program, 0 none; else the known-answer run decides. */
+static enum opencl_correction choose_correction(void)
+{
+    const char *variable = getenv("TIKHONOV_CORRECT");
+    if (variable == NULL || variable[0] == '\0')
+        return CORRECT_WHERE_NEEDED;
+    return atoi(variable) != 0 ? CORRECT_ALWAYS : CORRECT_NEVER;
+}
+
+/* TIKHONOV_DISPLACE=-3 to 3: for the tests, a device whose / and sqrt are so many ulp off. */
+static int choose_displacement(void)
+{
+    const char *variable = getenv("TIKHONOV_DISPLACE");
+    const int ulps = variable != NULL ? atoi(variable) : 0;
+    return ulps < -3 ? -3 : ulps > 3 ? 3 : ulps;
+}
+
 static void close_device(struct opencl_device *device)
 {
     if (atomic_fetch_sub(&device->users, 1) > 1)
@@ -112,6 +129,8 @@ static enum tik_status name_device(struct opencl_device *device, const char *ker
 
     device->unified = info.host_unified_memory;
     device->local_size = choose_local_size(device->id, info.type);
+    device->correction = choose_correction();
+    device->displacement = choose_displacement();
     device->identity = malloc(strlen(text) + 1);
     if (device->identity == NULL)
         return tik_error_memory("a device's name", strlen(text) + 1);
@@ -236,6 +255,7 @@ static const struct tik_backend_ops ops = {
     .memory_post = tik_opencl_memory_post,
     .memory_handle = tik_opencl_memory_handle,
     .program_create = tik_opencl_program_create,
+    .program_correct = tik_opencl_program_correct,
     .program_destroy = tik_opencl_program_destroy,
     .program_conformance = tik_opencl_program_conformance,
     .program_judge = tik_opencl_program_judge,

@@ -21,6 +21,8 @@ struct opencl_entry {
     bool stored;        /* the verdict is in the cache */
 };
 
+enum opencl_correction { CORRECT_WHERE_NEEDED, CORRECT_NEVER, CORRECT_ALWAYS };
+
 struct opencl_device {
     atomic_int users;
     cl_device_id id;
@@ -29,8 +31,10 @@ struct opencl_device {
     bool unified;           /* shares the host's memory */
     bool correctly_rounded; /* reports CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT */
     size_t local_size;      /* wanted: a power of two */
-    char *identity;         /* platform, device, driver: part of each key */
-    char *kernel_path;      /* NULL: embedded */
+    enum opencl_correction correction;
+    int displacement;  /* of / and sqrt, in ulp; 0 but in tests */
+    char *identity;    /* platform, device, driver: part of each key */
+    char *kernel_path; /* NULL: embedded */
     struct tik_cache *cache;
     pthread_mutex_t lock; /* of the list */
     struct opencl_entry *entries;
@@ -92,6 +96,8 @@ enum tik_status tik_opencl_memory_to_host(struct opencl_backend *, struct tik_bu
 /* program.c */
 enum tik_status tik_opencl_program_create(struct tik_backend *, const struct tik_plan *,
                                           struct tik_program **);
+enum tik_status tik_opencl_program_correct(struct tik_backend *, const struct tik_plan *,
+                                           struct tik_program **);
 void tik_opencl_program_destroy(struct tik_backend *, struct tik_program *);
 enum tik_conformance tik_opencl_program_conformance(const struct tik_program *);
 void tik_opencl_program_judge(struct tik_backend *, struct tik_program *, enum tik_conformance);

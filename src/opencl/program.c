@@ -21,13 +21,25 @@ static char *copy_text(const char *text)
     return copy;
 }
 
-static void write_options(const struct opencl_device *device, const struct tik_plan *plan,
-                          size_t local_size, char *text)
+/* What a program is, beside its source and its device. */
+struct variant {
+    const struct tik_plan *plan;
+    size_t local_size;
+    bool corrected; /* / and sqrt are those of cl/correction.cl */
+};
+
+static void write_options(const struct opencl_device *device, const struct variant *variant,
+                          char *text)
 {
-    const int length = snprintf(
-        text, OPTIONS_TEXT, "-cl-std=CL1.2%s -DLOCAL_SIZE=%zu ",
-        device->correctly_rounded ? " -cl-fp32-correctly-rounded-divide-sqrt" : "", local_size);
-    tik_plan_defines(plan, text + length, OPTIONS_TEXT - (size_t)length);
+    char displacement[32] = "";
+    if (device->displacement != 0)
+        snprintf(displacement, sizeof displacement, "-DDISPLACE=%d ", device->displacement);
+    const int length =
+        snprintf(text, OPTIONS_TEXT, "-cl-std=CL1.2%s -DLOCAL_SIZE=%zu %s%s",
+                 device->correctly_rounded ? " -cl-fp32-correctly-rounded-divide-sqrt" : "",
+                 variant->local_size, displacement,
+                 variant->corrected ? "-DQUOTIENT=corrected_quotient -DROOT=corrected_root " : "");
+    tik_plan_defines(variant->plan, text + length, OPTIONS_TEXT - (size_t)length);
 }
 
 /* A driver was seen to misread numbers under a locale with a decimal comma. */
@@ -121,18 +133,17 @@ static void free_entry(struct opencl_entry *entry)
     free(entry);
 }
 
-static enum tik_status make_entry(struct opencl_device *device, const struct tik_plan *plan,
-                                  const char *options, size_t local_size,
-                                  struct opencl_entry **entry)
+static enum tik_status make_entry(struct opencl_device *device, const struct variant *variant,
+                                  const char *options, struct opencl_entry **entry)
 {
     struct tik_source source;
-    enum tik_status status = tik_source_load(device->kernel_path, tik_plan_stem(plan), &source);
+    enum tik_status status = tik_source_load(device->kernel_path, tik_plan_stem(variant->plan), &source);
     if (status != TIK_OK)
         return status;
     struct opencl_entry *made = calloc(1, sizeof *made);
     if (made != NULL) {
         atomic_init(&made->verdict, TIK_UNTESTED);
-        made->local_size = local_size;
+        made->local_size = variant->local_size;
         made->options = copy_text(options);
         made->key = make_key(device, options, source.hash);
     }
@@ -167,16 +178,16 @@ static struct opencl_entry *find_entry(struct opencl_device *device, const char 
 }
 
 /* Finds or builds; one build at a time, since two threads often want the same program. */
-static enum tik_status get_entry(struct opencl_device *device, const struct tik_plan *plan,
-                                 size_t local_size, struct opencl_entry **entry)
+static enum tik_status get_entry(struct opencl_device *device, const struct variant *variant,
+                                 struct opencl_entry **entry)
 {
     char options[OPTIONS_TEXT];
-    write_options(device, plan, local_size, options);
+    write_options(device, variant, options);
     enum tik_status status = TIK_OK;
     pthread_mutex_lock(&device->lock);
     *entry = find_entry(device, options);
     if (*entry == NULL) {
-        status = make_entry(device, plan, options, local_size, entry);
+        status = make_entry(device, variant, options, entry);
         if (status == TIK_OK) {
             (*entry)->next = device->entries;
             device->entries = *entry;
@@ -259,37 +270,51 @@ static bool fits(const struct opencl_device *device, const struct tik_program *p
     return fit;
 }
 
-enum tik_status tik_opencl_program_create(struct tik_backend *backend, const struct tik_plan *plan,
-                                          struct tik_program **program)
+static enum tik_status create(struct opencl_device *device, const struct tik_plan *plan,
+                              bool corrected, struct tik_program **program)
 {
-    struct opencl_device *device = ((struct opencl_backend *)backend)->device;
     struct tik_program *made = calloc(1, sizeof *made);
     if (made == NULL)
         return tik_error_memory("a program's handle", sizeof *made);
     made->rule_size = plan->kind == TIK_PROGRAM_STEP ? plan->rule->scalars_size : 0;
     made->zero_grad = plan->gather.zero_grad;
 
-    size_t local_size = device->local_size;
+    struct variant variant = {plan, device->local_size, corrected};
     enum tik_status status;
     bool fit = false;
     do {
-        status = get_entry(device, plan, local_size, &made->entry);
+        status = get_entry(device, &variant, &made->entry);
         if (status == TIK_OK)
             status = make_kernels(made, plan);
         if (status != TIK_OK)
             break;
-        fit = fits(device, made, local_size);
+        fit = fits(device, made, variant.local_size);
         if (!fit) {
             release_kernels(made);
-            local_size /= 2;
+            variant.local_size /= 2;
         }
     } while (!fit);
     if (status != TIK_OK) {
-        tik_opencl_program_destroy(backend, made);
+        release_kernels(made);
+        free(made);
         return status;
     }
     *program = made;
     return TIK_OK;
+}
+
+enum tik_status tik_opencl_program_create(struct tik_backend *backend, const struct tik_plan *plan,
+                                          struct tik_program **program)
+{
+    struct opencl_device *device = ((struct opencl_backend *)backend)->device;
+    return create(device, plan, device->correction == CORRECT_ALWAYS, program);
+}
+
+enum tik_status tik_opencl_program_correct(struct tik_backend *backend, const struct tik_plan *plan,
+                                           struct tik_program **program)
+{
+    struct opencl_device *device = ((struct opencl_backend *)backend)->device;
+    return create(device, plan, device->correction != CORRECT_NEVER, program);
 }
 
 void tik_opencl_program_destroy(struct tik_backend *backend, struct tik_program *program)
@@ -331,7 +356,7 @@ void tik_opencl_program_judge(struct tik_backend *backend, struct tik_program *p
     struct opencl_entry *entry = program->entry;
     pthread_mutex_lock(&device->lock);
     atomic_store(&entry->verdict, (int)conformance);
-    if (!entry->stored && conformance != TIK_WRONG)
+    if (!entry->stored)
         store_binary(device, entry);
     pthread_mutex_unlock(&device->lock);
 }

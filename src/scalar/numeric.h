@@ -21,6 +21,10 @@ static inline float sign_of(const float x)
     return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
 }
 
+/*
+ * The hardware's own: IEEE 754, and Annex F for C, round / and sqrt correctly. cl/correction.cl, for
+ * devices that do not, has no twin: these are the bits that it has to end with.
+ */
 static inline float divide(const float x, const float y)
 {
     return x / y;
