@@ -35,6 +35,7 @@ enum tik_kernel {
     TIK_MEASURE,
     TIK_RATIOS,
     TIK_STEP,
+    TIK_STEP_MANY,
     TIK_GROUP_SCALE,
     TIK_GROUP_PROJECT,
     TIK_LATE,
@@ -71,6 +72,16 @@ struct tik_spans {
     uint64_t blocks, units;
 };
 
+/* Tensors in buffers of their own that one launch may take. */
+#define TIK_MANY 32
+
+/* One of them: its elements, and its share of param, grad and the rule's states. */
+struct tik_many {
+    uint64_t count;
+    struct tik_arrays arrays;
+    struct tik_offsets at;
+};
+
 /* One launch. Each kernel takes what it needs of this. */
 struct tik_launch {
     enum tik_kernel kernel;
@@ -86,6 +97,8 @@ struct tik_launch {
     uint32_t group; /* whose rows and progress */
     uint32_t slot;  /* of a penalty on units */
     const struct tik_plan_values *values;
+    const struct tik_many *many; /* of TIK_STEP_MANY; spans.blocks counts the blocks of all */
+    uint32_t many_count;         /* at most the plan's packed */
 };
 
 struct tik_backend_ops {
@@ -136,6 +149,9 @@ struct tik_backend_ops {
     void (*program_destroy)(struct tik_backend *, struct tik_program *);
     enum tik_conformance (*program_conformance)(const struct tik_program *);
     void (*program_judge)(struct tik_backend *, struct tik_program *, enum tik_conformance);
+
+    /* How many tensors in buffers of their own a launch of the plan takes; 0: one alone. */
+    uint32_t (*program_packs)(struct tik_backend *, const struct tik_plan *);
 
     /*
      * What lies between begin and end happens or does not: end with TIK_OK lets it run, and with

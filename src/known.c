@@ -170,6 +170,7 @@ struct run {
     struct tik_arrays arrays;
     struct tik_workspace work;
     struct tik_launch list[8];
+    struct tik_many many[TENSORS];
     size_t count;
 };
 
@@ -260,8 +261,30 @@ static void add(struct run *r, enum tik_kernel kernel, enum tik_scope scope)
         l->spans.blocks = 1;
 }
 
+/* The same elements as tensors in buffers of their own, or as many of them as a launch takes. */
+static void list_many(struct run *r)
+{
+    add(r, TIK_STEP_MANY, TIK_SCOPE_TENSOR);
+    struct tik_launch *l = &r->list[r->count - 1];
+    l->spans = (struct tik_spans){0};
+    l->many = r->many;
+    l->many_count = r->plan->packed < TENSORS ? r->plan->packed : TENSORS;
+    for (size_t i = 0; i < l->many_count; i++) {
+        struct tik_many *many = &r->many[i];
+        *many = (struct tik_many){.count = tensors[i].length, .arrays = r->arrays};
+        many->at.param = many->at.grad = tensors[i].first;
+        for (size_t k = 0; k < TIK_MAX_STATES; k++)
+            many->at.state[k] = tensors[i].first;
+        l->spans.blocks += (tensors[i].length + TIK_BLOCK - 1) / TIK_BLOCK;
+    }
+}
+
 static void list_step(struct run *r)
 {
+    if (r->plan->packed > 0) {
+        list_many(r);
+        return;
+    }
     if (r->plan->variant->measure != NULL) {
         add(r, TIK_MEASURE, TIK_SCOPE_TENSOR);
         add(r, TIK_RATIOS, TIK_SCOPE_TENSOR);

@@ -102,6 +102,17 @@ void tik_plan_group(const struct tik_gather *gather, const struct tik_group_form
         (struct tik_plan){.kind = TIK_PROGRAM_GROUP, .gather.guard = gather->guard, .group = form};
 }
 
+bool tik_plan_elementwise(const struct tik_plan *plan)
+{
+    const struct tik_gather *gather = &plan->gather;
+    bool alone = plan->variant->measure == NULL && !plan->ema && !plan->report && !gather->mean &&
+                 !gather->guard && !gather->zero_grad && !gather->unscale &&
+                 (gather->clip == TIK_CLIP_NONE || gather->clip == TIK_CLIP_ALL);
+    for (size_t i = 0; i < plan->penalty_count; i++)
+        alone &= plan->penalty[i].group == NULL;
+    return alone;
+}
+
 size_t tik_plan_coupled_group(const struct tik_plan *plan)
 {
     size_t slot = 0;
@@ -269,12 +280,21 @@ static void define_group(struct text *text, const struct tik_plan *plan)
         plan->gather.guard, stage_name(form->factor, "factor_ball"), shape, shape, shape);
 }
 
+/* Pointers and their choice in many.cl, by the number of states. */
+static void define_many(struct text *text, const struct tik_plan *plan)
+{
+    add(text, " -DTENSORS=%u -DEACH=EACH_%u -DPOINTERS=POINTERS_%zu -DCHOICE=CHOICE_%zu",
+        plan->packed, plan->packed, plan->variant->state_count, plan->variant->state_count);
+}
+
 size_t tik_plan_defines(const struct tik_plan *plan, char *at, size_t size)
 {
     struct text text = {.at = at, .size = size};
     switch (plan->kind) {
     case TIK_PROGRAM_STEP:
         define_step(&text, plan);
+        if (plan->packed > 0)
+            define_many(&text, plan);
         break;
     case TIK_PROGRAM_NORM:
         define_norm(&text, &plan->gather);
@@ -286,16 +306,17 @@ size_t tik_plan_defines(const struct tik_plan *plan, char *at, size_t size)
     return text.length;
 }
 
-const char *tik_plan_stem(const struct tik_plan *plan)
+const char *tik_plan_name(const struct tik_plan *plan)
 {
     if (plan->kind == TIK_PROGRAM_STEP)
-        return plan->rule->stem;
+        return plan->variant->stage;
     return plan->kind == TIK_PROGRAM_NORM ? "norm" : "group";
 }
 
-const char *tik_plan_name(const struct tik_plan *plan)
+void tik_plan_source(const struct tik_plan *plan, char name[static TIK_SOURCE_NAME])
 {
-    return plan->kind == TIK_PROGRAM_STEP ? plan->variant->stage : tik_plan_stem(plan);
+    const char *stem = plan->kind == TIK_PROGRAM_STEP ? plan->rule->stem : tik_plan_name(plan);
+    snprintf(name, TIK_SOURCE_NAME, "%s%s", stem, plan->packed > 0 ? "_many" : "");
 }
 
 static bool same_gather(const struct tik_gather *a, const struct tik_gather *b)
@@ -318,7 +339,7 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
     bool equal = a->kind == b->kind && same_gather(&a->gather, &b->gather) && a->rule == b->rule &&
                  a->variant == b->variant && a->maximize == b->maximize &&
                  a->decoupled == b->decoupled && a->ema == b->ema && a->report == b->report &&
-                 a->late == b->late && a->group == b->group;
+                 a->late == b->late && a->packed == b->packed && a->group == b->group;
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
         equal &= same_stages(&a->penalty[i], &b->penalty[i]);
     return equal;

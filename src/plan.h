@@ -47,7 +47,8 @@ struct tik_plan {
     bool decoupled; /* p - (decay*p + step) instead of p - step */
     bool ema;
     bool report;
-    bool late; /* average and report come after penalties on units */
+    uint32_t packed; /* tensors in buffers of their own that one launch takes; 0: of one tensor */
+    bool late;       /* average and report come after penalties on units */
     size_t penalty_count;
     struct tik_plan_penalty penalty[TIK_PENALTY_SLOTS];
     const struct tik_group_form *group; /* of TIK_PROGRAM_GROUP */
@@ -67,6 +68,9 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
 void tik_plan_norm(const struct tik_gather *gather, struct tik_plan *plan);
 void tik_plan_group(const struct tik_gather *gather, const struct tik_group_form *form,
                     struct tik_plan *plan);
+
+/* Whether a launch that knows elements alone can take its step. */
+bool tik_plan_elementwise(const struct tik_plan *plan);
 
 /* Whether there is anything to know of the gradients before a step. */
 bool tik_gather_looks(const struct tik_gather *gather);
@@ -98,8 +102,9 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
 /* Room for tik_plan_defines. */
 #define TIK_PLAN_TEXT 2048
 
-/* The name of the program among the embedded sources. */
-const char *tik_plan_stem(const struct tik_plan *plan);
+/* The name of the program among the embedded sources: "adam", "adam_many", "norm". */
+#define TIK_SOURCE_NAME 64
+void tik_plan_source(const struct tik_plan *plan, char name[static TIK_SOURCE_NAME]);
 
 /* What it is called in messages: the rule's stage, "norm", "group". */
 const char *tik_plan_name(const struct tik_plan *plan);

@@ -11,6 +11,7 @@ const char *const tik_kernel_names[TIK_KERNELS] = {
     [TIK_GROUP_FACTORS] = "tik_group_factors",
     [TIK_MEASURE] = "tik_measure",
     [TIK_RATIOS] = "tik_ratios",
+    [TIK_STEP_MANY] = "tik_step_many",
     [TIK_STEP] = "tik_step",
     [TIK_GROUP_SCALE] = "tik_group_scale",
     [TIK_GROUP_PROJECT] = "tik_group_project",

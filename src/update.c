@@ -1,30 +1,20 @@
 /* The bare call: a policy, compiled, on buffers that are the caller's. */
-#include <tikhonov/update.h>
+#include "update.h"
 
 #include <stdlib.h>
 
-#include "context.h"
 #include "error.h"
 #include "opencl/opencl.h"
-#include "policy.h"
+#include "part.h"
 #include "program.h"
 #include "scalar/numeric.h"
 
-struct tik_update {
-    struct tik_context *context;
-    struct tik_backend *backend; /* of this handle alone */
-    struct tik_backend *scalar;
-    struct tik_policy policy;
-    struct tik_plan plan;
-    struct tik_program *program, *twin;
-};
-
-static bool is_clipped(const struct tik_update *update)
+bool tik_update_is_clipped(const struct tik_update *update)
 {
     return update->plan.gather.clip == TIK_CLIP_ALL;
 }
 
-static uint64_t count_blocks(size_t count)
+uint64_t tik_update_blocks(size_t count)
 {
     return count / TIK_BLOCK + (count % TIK_BLOCK > 0);
 }
@@ -93,6 +83,7 @@ void tik_update_destroy(struct tik_update *update)
         return;
     if (update->backend != NULL) {
         update->backend->ops->program_destroy(update->backend, update->program);
+        update->backend->ops->program_destroy(update->backend, update->packed);
         update->backend->ops->destroy(update->backend);
     }
     if (update->scalar != NULL) {
@@ -155,10 +146,9 @@ enum tik_status tik_update_set(struct tik_update *update, const char *option, do
     return TIK_OK;
 }
 
-/* The numbers of the step; `coming` is what becomes of the carried scalars when it is taken. */
-static enum tik_status compute_values(const struct tik_update *update, uint64_t step,
-                                      const struct tik_schedule *schedule, const double *carried,
-                                      double *coming, struct tik_plan_values *values)
+enum tik_status tik_update_compute(const struct tik_update *update, uint64_t step,
+                                   const struct tik_schedule *schedule, const double *carried,
+                                   double *coming, struct tik_plan_values *values)
 {
     const size_t count = tik_update_carried(update);
     if (step == 0)
@@ -180,82 +170,49 @@ static enum tik_status compute_values(const struct tik_update *update, uint64_t 
     return TIK_OK;
 }
 
-static void advance(const struct tik_update *update, double *carried, const double *coming)
+void tik_update_advance(const struct tik_update *update, double *carried, const double *coming)
 {
     for (size_t i = 0; i < tik_update_carried(update); i++)
         carried[i] = coming[i];
 }
 
-/* One of the caller's buffers, as an argument of the kernel. */
-struct part {
-    const char *name;
-    struct _cl_mem *handle;
-    size_t offset, count;
-    bool written;
-    struct tik_buffer **buffer;
-};
+const char *const tik_update_state_labels[TIK_MAX_STATES] = {"state[0]", "state[1]", "state[2]",
+                                                             "state[3]"};
 
 enum { MOST_PARTS = 3 + TIK_MAX_STATES };
 
 static size_t list_parts(const struct tik_update *update, const struct tik_update_args *args,
-                         struct tik_launch *launch, struct tik_workspace *work, struct part *parts)
+                         struct tik_launch *launch, struct tik_workspace *work,
+                         struct tik_part *parts)
 {
-    static const char *const states[TIK_MAX_STATES] = {"state[0]", "state[1]", "state[2]",
-                                                       "state[3]"};
-    const size_t count = args->count;
+    const size_t count = args->count, alone = SIZE_MAX;
+    struct tik_arrays *arrays = &launch->arrays;
     size_t n = 0;
-    parts[n++] =
-        (struct part){"param", args->param, args->param_offset, count, true, &launch->arrays.param};
-    parts[n++] =
-        (struct part){"grad", args->grad, args->grad_offset, count, false, &launch->arrays.grad};
+    parts[n++] = (struct tik_part){"param", alone, args->param,   args->param_offset,
+                                   count,   true,  &arrays->param};
+    parts[n++] = (struct tik_part){"grad", alone, args->grad,   args->grad_offset,
+                                   count,  false, &arrays->grad};
     for (size_t k = 0; k < tik_update_states(update); k++)
-        parts[n++] = (struct part){states[k], args->state[k], args->state_offset[k],
-                                   count,     true,           &launch->arrays.state[k]};
-    if (is_clipped(update))
-        parts[n++] = (struct part){"factor", args->factor, 0, 1, false, &work->control};
+        parts[n++] = (struct tik_part){tik_update_state_labels[k], alone, args->state[k],
+                                       args->state_offset[k],      count, true,
+                                       &arrays->state[k]};
+    if (tik_update_is_clipped(update))
+        parts[n++] = (struct tik_part){"factor", alone, args->factor, 0, 1, false, &work->control};
     return n;
-}
-
-static enum tik_status borrow(struct tik_backend *backend, const struct part *part)
-{
-    if (part->handle == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL", part->name);
-    if (part->count > SIZE_MAX / sizeof(float) ||
-        part->offset > SIZE_MAX / sizeof(float) - part->count)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "%s: offset %zu and count %zu are too large",
-                             part->name, part->offset, part->count);
-    const size_t bytes = (part->offset + part->count) * sizeof(float);
-    const enum tik_status status =
-        backend->ops->memory_borrow(backend, part->handle, bytes, part->written, part->buffer);
-    return status == TIK_OK ? TIK_OK : tik_error_prefix(status, "%s: ", part->name);
-}
-
-/* The kernel's pointers are `restrict`: what one writes, no other may touch. */
-static enum tik_status check_apart(const struct part *a, const struct part *b)
-{
-    if (a->handle != b->handle || (!a->written && !b->written))
-        return TIK_OK;
-    if (a->offset >= b->offset + b->count || b->offset >= a->offset + a->count)
-        return TIK_OK;
-    return tik_error_set(TIK_ERROR_ARGUMENT,
-                         "%s and %s have elements in common: each needs its own", a->name, b->name);
 }
 
 static enum tik_status borrow_all(struct tik_update *update, const struct tik_update_args *args,
                                   struct tik_launch *launch, struct tik_workspace *work)
 {
-    struct part parts[MOST_PARTS];
+    struct tik_part parts[MOST_PARTS];
     const size_t count = list_parts(update, args, launch, work, parts);
     enum tik_status status = TIK_OK;
-    if (!is_clipped(update) && args->factor != NULL)
+    if (!tik_update_is_clipped(update) && args->factor != NULL)
         status = tik_error_set(TIK_ERROR_ARGUMENT,
                                "factor is given, and the update was made without clipping");
     for (size_t i = 0; i < count && status == TIK_OK; i++)
-        status = borrow(update->backend, &parts[i]);
-    for (size_t i = 0; i < count && status == TIK_OK; i++)
-        for (size_t j = i + 1; j < count && status == TIK_OK; j++)
-            status = check_apart(&parts[i], &parts[j]);
-    return status;
+        status = tik_part_borrow(update->backend, &parts[i]);
+    return status == TIK_OK ? tik_parts_check(parts, count) : status;
 }
 
 static void release_all(struct tik_backend *backend, struct tik_launch *launch)
@@ -285,7 +242,7 @@ enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command
     struct tik_plan_values values;
     double coming[TIK_MAX_CARRIED];
     enum tik_status status =
-        compute_values(update, args->step, args->schedule, args->carried, coming, &values);
+        tik_update_compute(update, args->step, args->schedule, args->carried, coming, &values);
     if (status != TIK_OK)
         return status;
 
@@ -294,7 +251,7 @@ enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command
         .kernel = TIK_STEP,
         .program = update->program,
         .count = args->count,
-        .spans.blocks = count_blocks(args->count),
+        .spans.blocks = tik_update_blocks(args->count),
         .work = &work,
         .at = {.param = args->param_offset, .grad = args->grad_offset},
         .values = &values,
@@ -306,7 +263,7 @@ enum tik_status tik_update_enqueue(struct tik_update *update, struct _cl_command
         status = tik_opencl_enqueue(update->backend, &launch, queue, wait_count, waits, event);
     release_all(update->backend, &launch);
     if (status == TIK_OK)
-        advance(update, args->carried, coming);
+        tik_update_advance(update, args->carried, coming);
     return status;
 }
 
@@ -327,7 +284,7 @@ static enum tik_status apply_host(struct tik_update *update, const struct tik_pl
         .kernel = TIK_STEP,
         .program = update->twin,
         .count = args->count,
-        .spans.blocks = count_blocks(args->count),
+        .spans.blocks = tik_update_blocks(args->count),
         .work = &work,
         .values = values,
     };
@@ -336,7 +293,7 @@ static enum tik_status apply_host(struct tik_update *update, const struct tik_pl
         status = wrap(scalar, args->grad, args->count, &launch.arrays.grad);
     for (size_t k = 0; k < tik_update_states(update) && status == TIK_OK; k++)
         status = wrap(scalar, args->state[k], args->count, &launch.arrays.state[k]);
-    if (status == TIK_OK && is_clipped(update))
+    if (status == TIK_OK && tik_update_is_clipped(update))
         status = wrap(scalar, args->factor, 1, &work.control);
     if (status == TIK_OK)
         status = scalar->ops->launch(scalar, &launch);
@@ -348,11 +305,11 @@ enum tik_status tik_update_host(struct tik_update *update, const struct tik_upda
 {
     if (update == NULL || args == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL", update == NULL ? "update" : "args");
-    if (!is_clipped(update) && args->factor != NULL)
+    if (!tik_update_is_clipped(update) && args->factor != NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "factor is given, and the update was made without clipping");
-    bool missing =
-        args->param == NULL || args->grad == NULL || (is_clipped(update) && args->factor == NULL);
+    bool missing = args->param == NULL || args->grad == NULL ||
+                   (tik_update_is_clipped(update) && args->factor == NULL);
     for (size_t k = 0; k < tik_update_states(update); k++)
         missing |= args->state[k] == NULL;
     if (args->count > 0 && missing)
@@ -362,10 +319,10 @@ enum tik_status tik_update_host(struct tik_update *update, const struct tik_upda
     struct tik_plan_values values;
     double coming[TIK_MAX_CARRIED];
     enum tik_status status =
-        compute_values(update, args->step, args->schedule, args->carried, coming, &values);
+        tik_update_compute(update, args->step, args->schedule, args->carried, coming, &values);
     if (status == TIK_OK && args->count > 0)
         status = apply_host(update, &values, args);
     if (status == TIK_OK)
-        advance(update, args->carried, coming);
+        tik_update_advance(update, args->carried, coming);
     return status;
 }

@@ -79,6 +79,65 @@ TIK_API TIK_CHECKED enum tik_status tik_update_enqueue(
     struct tik_update *update, struct _cl_command_queue *queue, const struct tik_update_args *args,
     unsigned wait_count, struct _cl_event *const *waits, struct _cl_event **event);
 
+/*
+ * Many tensors, each in buffers of its own, in few launches: for an engine with a thousand small
+ * buffers. A list is checked once, when it is made; each of its steps then only sets arguments.
+ *
+ *     tik_update_list_create(update, tensors, 1000, &list);
+ *     for (t = 1; t <= steps; t++)
+ *         tik_update_list_enqueue(list, queue, &(struct tik_update_step){.step = t}, 0, NULL, NULL);
+ *
+ * How many tensors a launch takes follows from the room that the device has for a kernel's
+ * arguments (CL_DEVICE_MAX_PARAMETER_SIZE, 1,024 bytes at least): each tensor takes a pointer and
+ * an offset for param, grad and every state, and its count; 8 of adam's fit into 1,024 bytes, 32
+ * into 4 KiB. It is a power of two, and 32 at most.
+ */
+struct tik_update_list;
+
+struct tik_update_tensor {
+    size_t count; /* elements; 0 is allowed */
+    struct _cl_mem *param, *grad, *state[TIK_MAX_STATES];
+    size_t param_offset, grad_offset, state_offset[TIK_MAX_STATES]; /* in elements */
+};
+
+/*
+ * Retains the buffers of all tensors and compiles what their steps need. The update must outlive
+ * the list, and a list belongs to its thread. The array is read here and not kept.
+ * TIK_OK; TIK_ERROR_ARGUMENT: a buffer is NULL, too small, of another context, not writable where
+ * it is written, or shares elements that are written with another; the context has no device;
+ * TIK_ERROR_MEMORY; TIK_ERROR_DEVICE.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_update_list_create(struct tik_update *update,
+                                                           const struct tik_update_tensor *tensors,
+                                                           size_t count,
+                                                           struct tik_update_list **list);
+TIK_API void tik_update_list_destroy(struct tik_update_list *list);
+
+/* Launches that a step of the list takes, and tensors that one of them takes at most. */
+TIK_API size_t tik_update_list_launches(const struct tik_update_list *list);
+TIK_API size_t tik_update_list_packs(const struct tik_update_list *list);
+
+/* What one step of all tensors has in common; as in struct tik_update_args. */
+struct tik_update_step {
+    uint64_t step;
+    struct _cl_mem *factor;
+    const struct tik_schedule *schedule;
+    double *carried;
+};
+
+/*
+ * Enqueues one step of every tensor after the `waits` events; *event (may be NULL) is done when all
+ * are. No host wait. All of the launches happen or none.
+ * TIK_OK; TIK_ERROR_ARGUMENT, TIK_ERROR_DEVICE, TIK_ERROR_MEMORY: nothing was changed;
+ * TIK_ERROR_TORN: some of the launches ran that could not be taken back.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_update_list_enqueue(struct tik_update_list *list,
+                                                            struct _cl_command_queue *queue,
+                                                            const struct tik_update_step *step,
+                                                            unsigned wait_count,
+                                                            struct _cl_event *const *waits,
+                                                            struct _cl_event **event);
+
 /* The same update by the scalar path, on host memory: what the device is compared with. */
 struct tik_update_host_args {
     size_t count;

@@ -51,3 +51,13 @@ enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik
     (void)backend, (void)launch, (void)queue, (void)wait_count, (void)waits, (void)event;
     return absent();
 }
+
+enum tik_status tik_opencl_enqueue_all(struct tik_backend *backend, const struct tik_launch *list,
+                                       size_t count, struct _cl_command_queue *queue,
+                                       unsigned wait_count, struct _cl_event *const *waits,
+                                       struct _cl_event **room, struct _cl_event **event)
+{
+    (void)backend, (void)list, (void)count, (void)queue, (void)wait_count, (void)waits;
+    (void)room, (void)event;
+    return absent();
+}

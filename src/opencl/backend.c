@@ -259,6 +259,7 @@ static const struct tik_backend_ops ops = {
     .program_destroy = tik_opencl_program_destroy,
     .program_conformance = tik_opencl_program_conformance,
     .program_judge = tik_opencl_program_judge,
+    .program_packs = tik_opencl_program_packs,
     .step_begin = tik_opencl_step_begin,
     .launch = tik_opencl_launch,
     .step_end = tik_opencl_step_end,

@@ -53,6 +53,8 @@ struct tik_program {
     struct opencl_entry *entry;
     cl_kernel kernels[TIK_KERNELS]; /* NULL: not of this program */
     size_t rule_size;               /* of struct RULE_scalars */
+    size_t state_count;
+    uint32_t packed; /* tensors in buffers of their own that a launch takes */
     bool zero_grad;
 };
 
@@ -102,6 +104,10 @@ void tik_opencl_program_destroy(struct tik_backend *, struct tik_program *);
 enum tik_conformance tik_opencl_program_conformance(const struct tik_program *);
 void tik_opencl_program_judge(struct tik_backend *, struct tik_program *, enum tik_conformance);
 void tik_opencl_entries_free(struct opencl_device *);
+
+/* many.c */
+uint32_t tik_opencl_program_packs(struct tik_backend *, const struct tik_plan *);
+enum tik_status tik_opencl_set_many(const struct tik_launch *);
 
 /* launch.c */
 enum tik_status tik_opencl_launch(struct tik_backend *, const struct tik_launch *);

@@ -217,6 +217,7 @@ static const struct {
     [TIK_GROUP_FACTORS] = {.list = group_factors, .units = true},
     [TIK_MEASURE] = {.list = measure, .reads_grad = true},
     [TIK_RATIOS] = {.list = ratios, .units = true},
+    [TIK_STEP_MANY] = {.reads_grad = true, .writes = true},
     [TIK_STEP] = {.list = step, .reads_grad = true, .writes = true},
     [TIK_GROUP_SCALE] = {.list = group_scale, .writes = true},
     [TIK_GROUP_PROJECT] = {.list = group_project, .units = true, .writes = true},
@@ -225,6 +226,8 @@ static const struct {
 
 enum tik_status tik_opencl_set_arguments(const struct tik_launch *l)
 {
+    if (l->kernel == TIK_STEP_MANY)
+        return tik_opencl_set_many(l);
     struct arguments a = {0};
     kernels[l->kernel].list(&a, l);
     for (size_t i = 0; i < a.count; i++) {

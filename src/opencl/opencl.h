@@ -40,4 +40,13 @@ enum tik_status tik_opencl_enqueue(struct tik_backend *backend, const struct tik
                                    struct _cl_command_queue *queue, unsigned wait_count,
                                    struct _cl_event *const *waits, struct _cl_event **event);
 
+/*
+ * Several launches on the caller's queue, all or none. `room`: for one event a launch; none of them
+ * is left there on return.
+ */
+enum tik_status tik_opencl_enqueue_all(struct tik_backend *backend, const struct tik_launch *list,
+                                       size_t count, struct _cl_command_queue *queue,
+                                       unsigned wait_count, struct _cl_event *const *waits,
+                                       struct _cl_event **room, struct _cl_event **event);
+
 #endif

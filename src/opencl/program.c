@@ -137,7 +137,9 @@ static enum tik_status make_entry(struct opencl_device *device, const struct var
                                   const char *options, struct opencl_entry **entry)
 {
     struct tik_source source;
-    enum tik_status status = tik_source_load(device->kernel_path, tik_plan_stem(variant->plan), &source);
+    char name[TIK_SOURCE_NAME];
+    tik_plan_source(variant->plan, name);
+    enum tik_status status = tik_source_load(device->kernel_path, name, &source);
     if (status != TIK_OK)
         return status;
     struct opencl_entry *made = calloc(1, sizeof *made);
@@ -244,7 +246,8 @@ static bool is_wanted(const struct tik_plan *plan, enum tik_kernel kernel)
         [TIK_GROUP_PROJECT] = group && !factor,
         [TIK_MEASURE] = measured,
         [TIK_RATIOS] = measured,
-        [TIK_STEP] = step,
+        [TIK_STEP] = step && plan->packed == 0,
+        [TIK_STEP_MANY] = step && plan->packed > 0,
         [TIK_LATE] = step && plan->late,
     };
     return wanted[kernel];
@@ -277,6 +280,8 @@ static enum tik_status create(struct opencl_device *device, const struct tik_pla
     if (made == NULL)
         return tik_error_memory("a program's handle", sizeof *made);
     made->rule_size = plan->kind == TIK_PROGRAM_STEP ? plan->rule->scalars_size : 0;
+    made->state_count = plan->kind == TIK_PROGRAM_STEP ? plan->variant->state_count : 0;
+    made->packed = plan->packed;
     made->zero_grad = plan->gather.zero_grad;
 
     struct variant variant = {plan, device->local_size, corrected};

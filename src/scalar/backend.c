@@ -121,6 +121,12 @@ static enum tik_conformance program_conformance(const struct tik_program *progra
     return TIK_EXACT;
 }
 
+static uint32_t program_packs(struct tik_backend *backend, const struct tik_plan *plan)
+{
+    (void)backend, (void)plan;
+    return TIK_MANY;
+}
+
 static void program_judge(struct tik_backend *backend, struct tik_program *program,
                           enum tik_conformance conformance)
 {
@@ -169,6 +175,7 @@ static const struct tik_backend_ops ops = {
     .program_destroy = program_destroy,
     .program_conformance = program_conformance,
     .program_judge = program_judge,
+    .program_packs = program_packs,
     .step_begin = step_begin,
     .launch = launch,
     .step_end = step_end,

@@ -232,6 +232,20 @@ static void step(const struct tik_launch *l, uint64_t b)
     tik_scalar_step(plan, &own, &block);
 }
 
+/* Blocks of the tensors one after the other, each with buffers of its own. */
+static void step_many(const struct tik_launch *l, uint64_t b)
+{
+    uint32_t t = 0;
+    while (b >= (l->many[t].count + TIK_BLOCK - 1) / TIK_BLOCK)
+        b -= (l->many[t++].count + TIK_BLOCK - 1) / TIK_BLOCK;
+    struct tik_launch one = *l;
+    one.spans = (struct tik_spans){0};
+    one.count = l->many[t].count;
+    one.arrays = l->many[t].arrays;
+    one.at = l->many[t].at;
+    step(&one, b);
+}
+
 static void late(const struct tik_launch *l, uint64_t b)
 {
     if (is_skipped(l))
@@ -255,6 +269,7 @@ static const struct {
     [TIK_MEASURE] = {measure, false},
     [TIK_RATIOS] = {ratios, true},
     [TIK_STEP] = {step, false},
+    [TIK_STEP_MANY] = {step_many, false},
     [TIK_GROUP_SCALE] = {group_scale, false},
     [TIK_GROUP_PROJECT] = {group_project, true},
     [TIK_LATE] = {late, false},

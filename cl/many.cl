@@ -1,0 +1,111 @@
+/*
+ * One step of many small tensors, each in buffers of its own: as many a launch as the device takes
+ * arguments for. A kernel cannot be given an array of pointers in OpenCL 1.2, so each tensor has
+ * its pointers among the arguments, and its length and offsets in a struct beside them:
+ *
+ *     TENSORS    tensors a launch takes: 2, 4, 8, 16 or 32; EACH is EACH_2, EACH_4, ...
+ *     POINTERS   POINTERS_0 to POINTERS_4, CHOICE likewise: by the number of the rule's states
+ *
+ * For policies that go element by element, with a clip factor at most (the bare call). The stages
+ * are those of step.cl. Scalar twin: in src/scalar/launch.c.
+ */
+#include "step.cl"
+
+#define EACH_2(X)  X(0) X(1)
+#define EACH_4(X)  EACH_2(X) X(2) X(3)
+#define EACH_8(X)  EACH_4(X) X(4) X(5) X(6) X(7)
+#define EACH_16(X) EACH_8(X) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define EACH_32(X)                                                                                \
+    EACH_16(X) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28)      \
+    X(29) X(30) X(31)
+
+/* The arguments of tensor n. */
+#define POINTERS_0(n) __global float *p##n, __global const float *g##n,
+#define POINTERS_1(n) POINTERS_0(n) __global float *a##n,
+#define POINTERS_2(n) POINTERS_1(n) __global float *b##n,
+#define POINTERS_3(n) POINTERS_2(n) __global float *c##n,
+#define POINTERS_4(n) POINTERS_3(n) __global float *d##n,
+
+/* Their choice, by number. */
+#define CHOICE_0(n) case n: param = p##n; grad = g##n; break;
+#define CHOICE_1(n) case n: param = p##n; grad = g##n; s0 = a##n; break;
+#define CHOICE_2(n) case n: param = p##n; grad = g##n; s0 = a##n; s1 = b##n; break;
+#define CHOICE_3(n) case n: param = p##n; grad = g##n; s0 = a##n; s1 = b##n; s2 = c##n; break;
+#define CHOICE_4(n)                                                                               \
+    case n: param = p##n; grad = g##n; s0 = a##n; s1 = b##n; s2 = c##n; s3 = d##n; break;
+
+/* Elements of a tensor, and where they begin in parameter, gradient and states. */
+struct tik_many_tensor {
+    ulong count;
+    ulong at[2 + STATES];
+};
+
+struct tik_many {
+    struct tik_many_tensor tensor[TENSORS];
+};
+
+/* The pointers are as they begin; `restrict` is believed of arguments alone. */
+__attribute__((always_inline))
+void step_many(const struct tik_place place, __global float *restrict param,
+               __global const float *restrict grad, __global float *restrict state0,
+               __global float *restrict state1, __global float *restrict state2,
+               __global float *restrict state3, const struct surroundings around,
+               const struct step_scalars step, const struct SCALARS rule)
+{
+    for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
+        const ulong i = place.first + j;
+        float s[4];
+        if (STATES > 0)
+            s[0] = state0[i];
+        if (STATES > 1)
+            s[1] = state1[i];
+        if (STATES > 2)
+            s[2] = state2[i];
+        if (STATES > 3)
+            s[3] = state3[i];
+
+        const float p = param[i];
+        const float g = prepare(p, grad[i], 0.0f, around, place, j, step);
+        param[i] = step_element(p, g, s, step, rule);
+
+        if (STORED > 0)
+            state0[i] = s[0];
+        if (STORED > 1)
+            state1[i] = s[1];
+        if (STORED > 2)
+            state2[i] = s[2];
+        if (STORED > 3)
+            state3[i] = s[3];
+    }
+}
+
+/* Work-groups take the blocks of the tensors one after the other. */
+__kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
+void tik_step_many(EACH(POINTERS)
+                   const struct tik_many many,
+                   __global const struct tik_control *restrict control,
+                   const struct step_scalars step_values,
+                   const struct SCALARS rule_values)
+{
+    const struct step_scalars step = step_values;
+    const struct SCALARS rule = rule_values;
+    const struct surroundings around = {control, 0, 0};
+    ulong b = get_group_id(0);
+    uint t = 0;
+    while (t < TENSORS - 1 && b >= (many.tensor[t].count + TIK_BLOCK - 1) / TIK_BLOCK) {
+        b -= (many.tensor[t].count + TIK_BLOCK - 1) / TIK_BLOCK;
+        t++;
+    }
+    const struct tik_many_tensor tensor = many.tensor[t];
+    const struct tik_place place = find_place(0, 0, tensor.count, (uint)b);
+
+    __global float *param = 0, *s0 = 0, *s1 = 0, *s2 = 0, *s3 = 0;
+    __global const float *grad = 0;
+    switch (t) {
+        EACH(CHOICE)
+    }
+    step_many(place, param + tensor.at[0], grad + tensor.at[1],
+              STATES > 0 ? s0 + tensor.at[2] : 0, STATES > 1 ? s1 + tensor.at[STATES > 1 ? 3 : 0] : 0,
+              STATES > 2 ? s2 + tensor.at[STATES > 2 ? 4 : 0] : 0,
+              STATES > 3 ? s3 + tensor.at[STATES > 3 ? 5 : 0] : 0, around, step, rule);
+}
