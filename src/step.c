@@ -326,7 +326,7 @@ static enum tik_status step(struct tik_optimizer *optimizer)
     enum tik_status status = tik_optimizer_commit(optimizer);
     if (status == TIK_OK)
         status = reserve_launches(optimizer);
-    if (status == TIK_OK && !tik_optimizer_accumulates(optimizer))
+    if (status == TIK_OK)
         status = look(optimizer);
     if (status != TIK_OK)
         return status;
