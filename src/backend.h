@@ -82,6 +82,8 @@ struct tik_many {
     struct tik_offsets at;
 };
 
+struct tik_stream;
+
 /* One launch. Each kernel takes what it needs of this. */
 struct tik_launch {
     enum tik_kernel kernel;
@@ -97,8 +99,9 @@ struct tik_launch {
     uint32_t group; /* whose rows and progress */
     uint32_t slot;  /* of a penalty on units */
     const struct tik_plan_values *values;
-    const struct tik_many *many; /* of TIK_STEP_MANY; spans.blocks counts the blocks of all */
-    uint32_t many_count;         /* at most the plan's packed */
+    const struct tik_many *many;     /* of TIK_STEP_MANY; spans.blocks counts the blocks of all */
+    uint32_t many_count;             /* at most the plan's packed */
+    const struct tik_stream *stream; /* not NULL: over chunks of the host's memory */
 };
 
 struct tik_backend_ops {
@@ -110,6 +113,8 @@ struct tik_backend_ops {
 
     /* Memory of the backend's own, zeroed. */
     enum tik_status (*memory_create)(struct tik_backend *, size_t bytes, struct tik_buffer **);
+    /* What the device holds, and its largest buffer. NULL: as much as the host. */
+    void (*memory_limits)(struct tik_backend *, uint64_t *total, uint64_t *largest);
     /* The caller's host memory, in place where that is possible. */
     enum tik_status (*memory_wrap)(struct tik_backend *, void *host, size_t bytes,
                                    struct tik_buffer **);

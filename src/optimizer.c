@@ -173,6 +173,9 @@ enum tik_status tik_optimizer_create(struct tik_context *context,
         return status;
     }
     tik_store_init(&made->store, made->backend, options->zero_grad);
+    made->store.memory_limit = options->memory_limit;
+    made->store.progress = options->progress;
+    made->store.progress_data = options->progress_data;
     *optimizer = made;
     return TIK_OK;
 }
@@ -474,7 +477,7 @@ enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t ten
     uint64_t begin;
     struct tik_buffer *memory = tik_piece_array(piece, array, &begin);
     const bool host = piece->kind == TIK_MEMORY_HOST && part < TIK_STATE;
-    *buffer = host ? NULL : optimizer->backend->ops->memory_handle(memory);
+    *buffer = host || piece->stream != NULL ? NULL : optimizer->backend->ops->memory_handle(memory);
     *offset = (size_t)(begin + entry->first);
     return TIK_OK;
 }

@@ -83,6 +83,7 @@ static void add(struct list *list, enum tik_kernel kernel, struct tik_program *p
         .group = (uint32_t)piece->group,
         .slot = (uint32_t)slot,
         .values = &optimizer->groups[piece->group].values,
+        .stream = list->view->copied ? NULL : piece->stream,
     };
 }
 

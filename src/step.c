@@ -47,6 +47,26 @@ static enum tik_status prepare_group(struct tik_optimizer *optimizer, struct tik
     return status;
 }
 
+/* Chunks know blocks, not whole tensors. */
+static enum tik_status check_streams(const struct tik_optimizer *optimizer)
+{
+    for (size_t i = 0; i < optimizer->store.piece_count; i++) {
+        const struct tik_piece *piece = &optimizer->store.pieces[i];
+        const struct tik_plan *plan = &optimizer->groups[piece->group].plan;
+        bool whole = plan->variant->measure != NULL || plan->late ||
+                     plan->gather.clip == TIK_CLIP_TENSOR || plan->gather.clip == TIK_CLIP_ADAPTIVE;
+        for (size_t k = 0; k < plan->penalty_count; k++)
+            whole |= plan->penalty[k].group != NULL;
+        if (piece->stream != NULL && whole)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "group %zu does not fit into the device's memory or memory_limit, "
+                                 "and its policy needs norms of whole tensors, rows or columns: "
+                                 "it cannot be streamed",
+                                 piece->group);
+    }
+    return TIK_OK;
+}
+
 static bool needs_norm(const struct tik_optimizer *optimizer)
 {
     return tik_gather_looks(&optimizer->gather) || optimizer->gather.mean;
@@ -126,7 +146,9 @@ enum tik_status tik_optimizer_commit(struct tik_optimizer *optimizer)
 {
     struct tik_needs needs;
     tik_optimizer_needs(optimizer, &needs);
-    const enum tik_status status = tik_store_commit(&optimizer->store, &needs);
+    enum tik_status status = tik_store_commit(&optimizer->store, &needs);
+    if (status == TIK_OK)
+        status = check_streams(optimizer);
     return status == TIK_OK ? tik_guard_commit(optimizer) : status;
 }
 
@@ -181,7 +203,10 @@ static enum tik_status enqueue(struct tik_optimizer *optimizer)
     const bool adds = tik_optimizer_accumulates(optimizer),
                posts = optimizer->gather.guard && !adds;
     const size_t count = tik_run_list(optimizer, &view, adds, optimizer->launches);
-    enum tik_status status = backend->ops->step_begin(backend, count + posts);
+    size_t streams = 0;
+    for (size_t i = 0; i < count; i++)
+        streams += optimizer->launches[i].stream != NULL;
+    enum tik_status status = backend->ops->step_begin(backend, count + posts + streams);
     if (status != TIK_OK)
         return status;
     if (posts)

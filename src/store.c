@@ -18,6 +18,7 @@ static void release(struct tik_store *store, struct tik_buffer **memory)
 
 static void release_arrays(struct tik_store *store, struct tik_piece *piece)
 {
+    tik_stream_destroy(store, piece);
     release(store, &piece->memory.param);
     release(store, &piece->memory.grad);
     for (size_t k = 0; k < TIK_ARRAYS; k++)
@@ -229,6 +230,16 @@ static enum tik_status create_states(struct tik_store *store, struct tik_piece *
     return status;
 }
 
+static enum tik_status create_arrays(struct tik_store *store, struct tik_piece *piece)
+{
+    const struct tik_backend_ops *ops = store->backend->ops;
+    const size_t bytes = piece->elements * sizeof(float);
+    enum tik_status status = ops->memory_create(store->backend, bytes, &piece->memory.param);
+    if (status == TIK_OK)
+        status = ops->memory_create(store->backend, bytes, &piece->memory.grad);
+    return status == TIK_OK ? create_states(store, piece) : status;
+}
+
 /* States that do not start at 0, in a piece of its own. */
 static enum tik_status fill_states(struct tik_store *store, struct tik_piece *piece)
 {
@@ -356,13 +367,8 @@ enum tik_status tik_store_add(struct tik_store *store, size_t group,
 
 static enum tik_status commit_piece(struct tik_store *store, struct tik_piece *piece)
 {
-    const struct tik_backend_ops *ops = store->backend->ops;
-    const size_t bytes = piece->elements * sizeof(float);
-    enum tik_status status = ops->memory_create(store->backend, bytes, &piece->memory.param);
-    if (status == TIK_OK)
-        status = ops->memory_create(store->backend, bytes, &piece->memory.grad);
-    if (status == TIK_OK)
-        status = create_states(store, piece);
+    enum tik_status status = tik_stream_is_due(store, piece) ? tik_stream_create(store, piece)
+                                                             : create_arrays(store, piece);
     for (size_t k = 0; k < 2 + piece->layout.count && status == TIK_OK; k++)
         if (piece->staged[k] != NULL)
             status = tik_piece_write(store, piece, k, 0, piece->elements, piece->staged[k]);
@@ -386,6 +392,9 @@ static enum tik_status refresh_tables(struct tik_store *store)
                                     piece->spans[scope].count * sizeof **piece->table,
                                     &piece->spans[scope].table);
     }
+    for (size_t i = 0; i < store->piece_count && status == TIK_OK; i++)
+        if (store->pieces[i].stream != NULL)
+            status = tik_stream_cut(store, &store->pieces[i]);
     tik_workspace_destroy(store->backend, &store->work);
     if (status == TIK_OK)
         status = tik_workspace_create(store, store->backend, &store->work);
@@ -422,6 +431,12 @@ enum tik_status tik_store_commit(struct tik_store *store, const struct tik_needs
 enum tik_status tik_piece_read(const struct tik_store *store, const struct tik_piece *piece,
                                size_t array, uint64_t first, size_t count, float *values)
 {
+    if (piece->stream != NULL) {
+        const enum tik_status status = store->backend->ops->finish(store->backend);
+        if (status == TIK_OK && count > 0)
+            memcpy(values, tik_stream_array(piece, array) + first, count * sizeof *values);
+        return status;
+    }
     uint64_t begin;
     struct tik_buffer *buffer = tik_piece_array(piece, array, &begin);
     return store->backend->ops->memory_read(
@@ -431,6 +446,12 @@ enum tik_status tik_piece_read(const struct tik_store *store, const struct tik_p
 enum tik_status tik_piece_write(const struct tik_store *store, const struct tik_piece *piece,
                                 size_t array, uint64_t first, size_t count, const float *values)
 {
+    if (piece->stream != NULL) {
+        const enum tik_status status = store->backend->ops->finish(store->backend);
+        if (status == TIK_OK && count > 0)
+            memcpy(tik_stream_array(piece, array) + first, values, count * sizeof *values);
+        return status;
+    }
     uint64_t begin;
     struct tik_buffer *buffer = tik_piece_array(piece, array, &begin);
     return store->backend->ops->memory_write(

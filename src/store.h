@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "names.h"
+#include "stream.h"
 
 /* Tensors begin at multiples of this many elements in an arena: 128 bytes, a cache line or two. */
 #define TIK_ARENA_ALIGN 32
@@ -41,6 +42,8 @@ struct tik_piece {
     float *staged[TIK_MAX_PARTS]; /* before commit; NULL: zeros */
     size_t staged_capacity;
     bool committed;
+    struct tik_stream *stream; /* NULL: on the device */
+    size_t window;             /* elements of a window of the stream */
     /* The active tensors, on the host and on the backend. */
     struct tik_span *table[TIK_SCOPES];
     struct tik_spans spans[TIK_SCOPES];
@@ -67,7 +70,10 @@ struct tik_needs {
 
 struct tik_store {
     struct tik_backend *backend;
-    bool writes_grad; /* kernels clear gradients */
+    bool writes_grad;      /* kernels clear gradients */
+    uint64_t memory_limit; /* of what lies on the device; 0: its own */
+    void (*progress)(size_t done, size_t total, void *data);
+    void *progress_data;
     struct tik_needs needs;
     struct tik_piece *pieces;
     size_t piece_count, piece_capacity;

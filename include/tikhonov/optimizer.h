@@ -95,6 +95,17 @@ struct tik_optimizer_options {
      */
     enum tik_nonfinite nonfinite; /* TIK_NONFINITE_AUTO */
     unsigned nonfinite_limit;     /* 0; so many skipped in a row are an error; 0: never */
+
+    /*
+     * Tensors of the library's memory that do not fit into so many bytes of the device stay in the
+     * host's, and each step takes them through the device chunk by chunk, copies and kernels
+     * overlapped on two queues, with the same bits. 0: the device's own memory. A policy with norms
+     * of single tensors or units cannot be streamed: an error when the step is prepared. `progress`
+     * (may be NULL) is called by step, in its thread, for each chunk that is done: step then waits.
+     */
+    uint64_t memory_limit; /* 0 */
+    void (*progress)(size_t done, size_t total, void *data);
+    void *progress_data;
 };
 
 TIK_API void tik_optimizer_defaults(struct tik_optimizer_options *options);

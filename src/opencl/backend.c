@@ -53,6 +53,10 @@ static void close_device(struct opencl_device *device)
 {
     if (atomic_fetch_sub(&device->users, 1) > 1)
         return;
+    if (device->transfer != NULL) {
+        clFinish(device->transfer);
+        clReleaseCommandQueue(device->transfer);
+    }
     if (device->queue != NULL) {
         clFinish(device->queue);
         clReleaseCommandQueue(device->queue);
@@ -201,6 +205,7 @@ static void destroy(struct tik_backend *backend)
     for (size_t i = 0; i < b->event_count; i++)
         clReleaseEvent(b->events[i]);
     free(b->events);
+    free(b->chunks);
     close_device(b->device);
     free(b);
 }
@@ -247,6 +252,7 @@ static const struct tik_backend_ops ops = {
     .instance = instance,
     .destroy = destroy,
     .memory_create = tik_opencl_memory_create,
+    .memory_limits = tik_opencl_memory_limits,
     .memory_wrap = tik_opencl_memory_wrap,
     .memory_borrow = tik_opencl_memory_borrow,
     .memory_destroy = tik_opencl_memory_destroy,

@@ -28,9 +28,10 @@ struct opencl_device {
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
-    bool unified;           /* shares the host's memory */
-    bool correctly_rounded; /* reports CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT */
-    size_t local_size;      /* wanted: a power of two */
+    cl_command_queue transfer; /* made when the first launch is streamed */
+    bool unified;              /* shares the host's memory */
+    bool correctly_rounded;    /* reports CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT */
+    size_t local_size;         /* wanted: a power of two */
     enum opencl_correction correction;
     int displacement;  /* of / and sqrt, in ulp; 0 but in tests */
     char *identity;    /* platform, device, driver: part of each key */
@@ -65,7 +66,10 @@ struct opencl_backend {
     cl_event before;  /* done when all that was enqueued before the gate is; with a gate only */
     cl_event *events; /* of commands whose fate is not known yet */
     size_t event_count, event_capacity;
-    size_t step_events; /* where those of the step under construction begin */
+    size_t *chunks; /* the events of a step that are a chunk's last */
+    size_t chunk_count, chunk_capacity;
+    const struct tik_stream *streaming; /* of the step under construction; NULL: none */
+    size_t step_events;                 /* where those of the step under construction begin */
     struct tik_buffer *wrapped;
 };
 
@@ -115,7 +119,14 @@ enum tik_status tik_opencl_set_arguments(const struct tik_launch *);
 enum tik_status tik_opencl_memory_post(struct tik_backend *, struct tik_buffer *, size_t, size_t,
                                        const void *);
 
+/* stream.c */
+void tik_opencl_memory_limits(struct tik_backend *, uint64_t *total, uint64_t *largest);
+enum tik_status tik_opencl_launch_stream(struct opencl_backend *, const struct tik_launch *);
+/* Tells how far the step has come, where somebody asks. */
+void tik_opencl_tell_progress(struct opencl_backend *);
+
 /* step.c */
+enum tik_status tik_opencl_reserve_events(struct opencl_backend *, size_t commands);
 enum tik_status tik_opencl_step_begin(struct tik_backend *, size_t commands);
 enum tik_status tik_opencl_step_end(struct tik_backend *, enum tik_status);
 enum tik_status tik_opencl_finish(struct tik_backend *);

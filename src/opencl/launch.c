@@ -262,6 +262,8 @@ static enum tik_status lend(struct opencl_backend *b, const struct tik_launch *l
 enum tik_status tik_opencl_launch(struct tik_backend *backend, const struct tik_launch *l)
 {
     struct opencl_backend *b = (struct opencl_backend *)backend;
+    if (l->stream != NULL)
+        return tik_opencl_launch_stream(b, l);
     const size_t local = l->program->entry->local_size;
     const uint64_t groups = count_groups(l);
     enum tik_status status = lend(b, l);

@@ -48,7 +48,7 @@ enum tik_status tik_opencl_check_launches(struct opencl_backend *b)
                          tik_opencl_error_name(worst));
 }
 
-static enum tik_status reserve_events(struct opencl_backend *b, size_t commands)
+enum tik_status tik_opencl_reserve_events(struct opencl_backend *b, size_t commands)
 {
     const size_t needed = b->event_count + commands;
     if (needed <= b->event_capacity)
@@ -82,9 +82,11 @@ enum tik_status tik_opencl_step_begin(struct tik_backend *backend, size_t comman
 {
     struct opencl_backend *b = self(backend);
     b->gate = NULL;
+    b->chunk_count = 0;
+    b->streaming = NULL;
     enum tik_status status = tik_opencl_check_launches(b);
     if (status == TIK_OK)
-        status = reserve_events(b, commands);
+        status = tik_opencl_reserve_events(b, commands);
     for (struct tik_buffer *buffer = b->wrapped; buffer != NULL && status == TIK_OK;
          buffer = buffer->next)
         status = tik_opencl_memory_to_device(b, buffer, false);
@@ -149,6 +151,8 @@ enum tik_status tik_opencl_step_end(struct tik_backend *backend, enum tik_status
         status = settle_gate(b, status);
     if (status == TIK_OK) {
         clFlush(b->device->queue);
+        if (b->streaming != NULL)
+            tik_opencl_tell_progress(b);
         return TIK_OK;
     }
     wait_for_launches(b, b->step_events);

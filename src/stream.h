@@ -1,0 +1,52 @@
+/*
+ * Pieces that are too large for the device's memory: their arrays stay in the host's, and a launch
+ * over them goes chunk by chunk through windows on the device. Same kernels, same bits: chunks are
+ * cut between blocks, and their spans say which blocks they are.
+ */
+#ifndef TIK_SRC_STREAM_H
+#define TIK_SRC_STREAM_H
+
+#include "backend.h"
+
+struct tik_store;
+struct tik_piece;
+
+/* One is filled while another computes and a third is emptied. */
+#define TIK_WINDOWS 3
+
+/* The least elements of a window: below this a chunk costs more than it moves. */
+#define TIK_LEAST_CHUNK 16384
+
+struct tik_chunk {
+    uint64_t first, count;  /* elements of the piece */
+    struct tik_spans spans; /* counted from its first element */
+};
+
+struct tik_stream {
+    size_t chunk_count;
+    struct tik_chunk *chunks;
+    struct tik_span *table;                  /* of all chunks, on the host */
+    float *param, *grad, *state[TIK_ARRAYS]; /* the piece's arrays */
+    struct tik_arrays windows[TIK_WINDOWS];
+    void (*progress)(size_t done, size_t total, void *data); /* NULL: nobody asks */
+    void *data;
+};
+
+/*
+ * Whether a piece of so many bytes has to be streamed: it does not fit beside what is on the device
+ * already, within the limit or the device's own, or one of its arrays is too large for a buffer.
+ */
+bool tik_stream_is_due(const struct tik_store *store, const struct tik_piece *piece);
+
+/* The host's arrays and the windows of a piece that is committed. */
+enum tik_status tik_stream_create(struct tik_store *store, struct tik_piece *piece);
+
+/* Cuts the active tensors into chunks; after each change of the tables. */
+enum tik_status tik_stream_cut(struct tik_store *store, struct tik_piece *piece);
+
+void tik_stream_destroy(struct tik_store *store, struct tik_piece *piece);
+
+/* An array of a streamed piece, as tik_piece_read numbers them. */
+float *tik_stream_array(const struct tik_piece *piece, size_t array);
+
+#endif
