@@ -42,9 +42,7 @@ static size_t window_elements(const struct tik_store *store, const struct tik_pi
         total = store->memory_limit;
     const uint64_t room = total / (TIK_WINDOWS * array_count(piece) * sizeof(float));
     uint64_t elements = room < largest / sizeof(float) ? room : largest / sizeof(float);
-    /* Large chunks hide nothing: the first is not overlapped, and neither is the last. */
-    const uint64_t most = piece->elements / 8 + 1;
-    elements = elements < most ? elements : most;
+    elements = elements < TIK_MOST_CHUNK ? elements : TIK_MOST_CHUNK;
     elements = elements / TIK_BLOCK * TIK_BLOCK;
     return elements < TIK_LEAST_CHUNK ? TIK_LEAST_CHUNK : (size_t)elements;
 }

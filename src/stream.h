@@ -17,6 +17,12 @@ struct tik_piece;
 /* The least elements of a window: below this a chunk costs more than it moves. */
 #define TIK_LEAST_CHUNK 16384
 
+/*
+ * The most: copies of 2 MiB are as fast as larger ones, the first and the last chunk, which nothing
+ * overlaps, are short, and on a device that is the CPU three windows stay in its cache.
+ */
+#define TIK_MOST_CHUNK (512 * 1024)
+
 struct tik_chunk {
     uint64_t first, count;  /* elements of the piece */
     struct tik_spans spans; /* counted from its first element */
