@@ -22,7 +22,7 @@ static size_t list_entries(const struct tik_policy *policy, struct entry *entrie
 {
     size_t count = 0;
     const double decay = tik_policy_option(policy, "weight_decay");
-    if (decay != 0) {
+    if (decay != 0 && policy->rule->own_decay == NULL) {
         tik_policy_make_decay(&entries[count].penalty, decay);
         entries[count++].application = decay_application(policy);
     }
@@ -240,9 +240,10 @@ static void add_measure(struct text *text, const struct tik_variant *variant)
         measure != NULL && measure->states > 0 ? variant->state_count - measure->states
                                                : variant->state_count,
         measure != NULL, measure != NULL ? measure->ratio_in : "ratio_none");
-    if (measure != NULL)
-        add(text, " -DMEASURE=%s -DRATIO_OF=%s -DMEASURED=%zu", measure->measure, measure->ratio_of,
-            measure->states);
+    add(text, " -DMEASURE=%s -DRATIO_OF=%s -DMEASURED=%zu",
+        measure != NULL ? measure->measure : "measure_none",
+        measure != NULL ? measure->ratio_of : "ratio_of_none",
+        measure != NULL ? measure->states : 0);
 }
 
 static void define_step(struct text *text, const struct tik_plan *plan)

@@ -258,6 +258,13 @@ enum tik_application tik_policy_application(const struct tik_policy_penalty *pen
     return strcmp(name, "decoupled") == 0 ? TIK_DECOUPLED : TIK_PROXIMAL;
 }
 
+/* Whether it is what the option weight_decay is short for. */
+static bool doubles_decay(const struct tik_policy_penalty *penalty)
+{
+    return penalty->row == tik_penalty_row_find("l2") &&
+           tik_policy_application(penalty) != TIK_PROXIMAL;
+}
+
 enum tik_status tik_policy_check(const struct tik_policy *policy)
 {
     if (policy == NULL)
@@ -266,8 +273,14 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
         return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %s with rule %s: %s",
                              policy->penalty[0].row->info.name, policy->rule->info.name,
                              policy->rule->own_penalties);
-    for (size_t i = 0; i < policy->penalty_count; i++)
-        if (policy->penalty[i].row->choose(policy->penalty[i].option) == NULL)
+    for (size_t i = 0; i < policy->penalty_count; i++) {
+        const struct tik_policy_penalty *penalty = &policy->penalty[i];
+        if (policy->rule->own_decay != NULL && doubles_decay(penalty))
+            return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %s, not proximal, with rule %s: %s",
+                                 penalty->row->info.name, policy->rule->info.name,
+                                 policy->rule->own_decay);
+        if (penalty->row->choose(penalty->option) == NULL)
             return TIK_ERROR_ARGUMENT;
+    }
     return policy->rule->check != NULL ? policy->rule->check(policy->option) : TIK_OK;
 }

@@ -30,6 +30,8 @@ RULES = {
     'asgd': [('asgd', 1)],
     'lion': [('lion', 1)],
     'ftrl': [('ftrl', 2)],
+    'lamb': [('lamb', 2), ('lamb_plain', 2)],
+    'lars': [('lars', 0), ('lars_momentum', 1), ('lars_apex', 0), ('lars_apex_momentum', 1)],
     'adabelief': [('adabelief', 2)],
     'ademamix': [('ademamix', 3)],
 }
@@ -38,8 +40,15 @@ SUBTRACT = {'ftrl': 'replace'}
 CORRECTED = ['-DQUOTIENT=corrected_quotient', '-DROOT=corrected_root']
 PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic', 'lp_power')
 COUPLED_ONLY = ('lp_power',)
-# Stems whose step depends on norms of its tensor: their stages in measure.cl, and what they store.
-MEASURE = {}
+# Stems, and forms of theirs, whose step depends on norms of its tensor: their stages in measure.cl,
+# and what they store.
+MEASURE = {
+    'lamb': {'MEASURE': 'lamb_measure', 'RATIO_OF': 'lamb_ratio_of', 'MEASURED': 2, 'STORED': 0,
+             'RATIO': 1, 'RATIO_IN': 'lamb_ratio_in'},
+    'lamb_plain': {'MEASURE': 'measure_none', 'RATIO_OF': 'ratio_of_none', 'MEASURED': 0},
+    'lars': {'MEASURE': 'lars_measure_decayed', 'RATIO_OF': 'lars_ratio_of_apex', 'MEASURED': 0,
+             'RATIO': 1, 'RATIO_IN': 'lars_ratio_in'},
+}
 GATHER = {'GATHER': 'gather_mean', 'LIMIT': 'limit_by_value', 'GUARD': 1, 'ZERO_GRAD': 1}
 SCOPES = ('unit_of_tensor', 'unit_of_row', 'unit_of_column')
 FACTORS = ('factor_lasso', 'factor_ball', 'factor_coupled_lasso')
@@ -77,7 +86,7 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
               'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
               'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
               'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
-              **MEASURE.get(stem, {})}
+              **MEASURE.get(form, MEASURE.get(stem, {}))}
     proximal = 'none' if penalty in COUPLED_ONLY else penalty
     for slot in range(5):
         chosen[f'COUPLED_{slot}'] = 'coupled_' + penalty

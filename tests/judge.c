@@ -137,7 +137,8 @@ void judge_finish(const struct judge_tally *tally)
     printf("oracle %s: worst %.2f of the bound over %zu values, %s, %s\n", tally->subject,
            tally->worst, tally->values, tik_conformance_name(tally->conformance), judge_device());
     fflush(stdout);
-    ck_assert_msg(tally->values > 0, "%s: nothing was judged", tally->subject);
+    /* One case of several may have no policy of the wanted label; then another has. */
+    ck_assert_msg(tally->values > 0 || judge_narrowed(), "%s: nothing was judged", tally->subject);
     ck_assert_msg(tally->failures == 0, "%s: %zu of %zu values beyond their bound; first: %s",
                   tally->subject, tally->failures, tally->values, tally->first);
 }

@@ -91,7 +91,7 @@ static double value_in_use(const struct tik_option *option)
     return 0;
 }
 
-/* With each flag and part alone, and, where the rule has momentum, the same with momentum. */
+/* With each flag, choice and part alone, and, where the rule has momentum, the same with momentum. */
 static size_t list_forms(const struct tik_rule_info *rule, struct oracle_policy *forms)
 {
     static const char *const momenta[] = {NULL, "momentum"};
@@ -107,12 +107,15 @@ static size_t list_forms(const struct tik_rule_info *rule, struct oracle_policy 
             add_option(&base, momenta[m], 0.9);
         add_form(&base, forms, &count);
         for (size_t i = 0; i < rule->option_count; i++) {
-            struct oracle_policy form = base;
-            const double value = value_in_use(&rule->options[i]);
-            if (value == 0)
-                continue;
-            add_option(&form, rule->options[i].name, value);
-            add_form(&form, forms, &count);
+            const struct tik_option *option = &rule->options[i];
+            const bool words = option->type == TIK_OPTION_CHOICE;
+            const double first = words ? 1 : value_in_use(option);
+            for (double value = first; value > 0 && value <= (words ? option->high : first);
+                 value++) {
+                struct oracle_policy form = base;
+                add_option(&form, option->name, value);
+                add_form(&form, forms, &count);
+            }
         }
     }
     return count;

@@ -328,8 +328,8 @@ END_TEST
 
 /*
  * What a policy's report adds up: decay/2 ||p||^2 of weight_decay and l1 ||p||_1 of the soft
- * threshold. A rule without weight_decay has no such term; ftrl's own l1 and l2 are options of
- * the rule, no penalties of the group.
+ * threshold. A rule without weight_decay has no such term, nor has one that takes it into its own
+ * step; ftrl's own l1 and l2 are options of the rule, no penalties of the group.
  */
 struct terms {
     double decay, l1;
@@ -343,7 +343,7 @@ static struct tik_policy *reporting_policy(const char *rule, struct terms *terms
 {
     struct tik_policy *policy = suite_rich_policy(rule);
     *terms = (struct terms){0};
-    if (suite_has_option(tik_rule_find(rule), "weight_decay"))
+    if (oracle_rule_find(rule)->decay != NULL)
         judge_ok(tik_policy_get(policy, "weight_decay", &terms->decay));
     if (suite_takes_penalties(rule)) {
         terms->l1 = 1;

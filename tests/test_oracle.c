@@ -24,7 +24,7 @@ static const struct tik_schedule schedule = {
 static void set_option(struct oracle_policy *policy, const char *name, double value)
 {
     size_t i = 0;
-    while (i < ORACLE_OPTIONS && policy->options[i].name)
+    while (i < ORACLE_OPTIONS && policy->options[i].name && strcmp(policy->options[i].name, name))
         i++;
     ck_assert_uint_lt(i, ORACLE_OPTIONS);
     policy->options[i] = (struct oracle_option){name, value};
@@ -42,11 +42,20 @@ static struct oracle_policy make_policy(const struct oracle_rule *rule,
     return policy;
 }
 
+/* Whether a rule that has a weight_decay of its own refuses the penalty. */
+static bool doubles_decay(const struct oracle_rule *rule, const struct oracle_penalty *penalty)
+{
+    return rule->own_decay && strcmp(penalty->name, "l2") == 0 &&
+           strcmp(penalty->application, "proximal") != 0;
+}
+
 /* What a rule, or the rule beside a penalty, can be judged with at all. */
 static bool is_possible(const struct oracle_rule *rule, const struct judge_form *form)
 {
     if (form->penalties[0].name == NULL)
         return true;
+    if (doubles_decay(rule, &form->penalties[0]))
+        return false;
     return !rule->alone && (rule->diagonal || !form->penalties[0].diagonal);
 }
 
@@ -130,6 +139,19 @@ START_TEST(test_rule_steps)
 }
 END_TEST
 
+/* New tensors whose gradients are all 0, then new ones of which p is: a norm to divide by is 0. */
+static void judge_still(struct judge_run *run)
+{
+    for (int still = 0; still < 2; still++) {
+        judge_run_fill(run, SEED, true);
+        judge_run_level(run, SEED);
+        judge_run_uniform(run, SEED, still == 0 ? 0 : 0.7);
+        for (size_t i = 0; i < run->part_count && still == 1; i++)
+            memset(run->parts[i].p, 0, run->parts[i].count * sizeof *run->parts[i].p);
+        judge_run_step(run, 1);
+    }
+}
+
 /*
  * Tensors of one group, of several blocks, as vectors and matrices; parameters and gradients of one
  * size, so that every element counts in a norm. The fixture's states at t = 7.
@@ -163,6 +185,7 @@ static void judge_shapes(const struct oracle_policy *policy, const char *label, 
         judge_run_limit(&run, limit);
         judge_run_step(&run, t);
     }
+    judge_still(&run);
     judge_run_destroy(&run);
 }
 
@@ -359,23 +382,37 @@ START_TEST(test_penalty_tables)
 }
 END_TEST
 
-/* A rule that takes no penalty says so, of each, where others take all. */
+/* Whether the library takes the penalty beside the rule; an error has to name the rule. */
+static void check_pair(const struct oracle_rule *rule, const struct oracle_penalty *penalty)
+{
+    const bool good = !rule->alone && !doubles_decay(rule, penalty);
+    struct tik_policy *policy;
+    judge_ok(tik_policy_create(rule->name, &policy));
+    judge_ok(tik_policy_add_penalty(policy, penalty->name, NULL));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", penalty->application));
+    enum tik_status status = tik_policy_check(policy);
+    ck_assert_msg(status == (good ? TIK_OK : TIK_ERROR_ARGUMENT), "%s with %s, %s, is %s, not %s",
+                  rule->name, penalty->name, penalty->application, tik_status_name(status),
+                  good ? "ok" : "an error");
+    ck_assert_msg(good || strstr(tik_last_error(), rule->name),
+                  "the error does not name the rule %s: %s", rule->name, tik_last_error());
+    tik_policy_destroy(policy);
+}
+
+/* A rule that takes no penalty, or no second decay, says so where others take all. */
 START_TEST(test_rule_penalties)
 {
+    static const struct {
+        enum tik_application bit;
+        const char *application;
+    } ways[] = {{TIK_COUPLED, "coupled"}, {TIK_DECOUPLED, "decoupled"}, {TIK_PROXIMAL, "proximal"}};
     const struct oracle_rule *rule = oracle_rule_find(tik_rule_at((size_t)_i)->name);
     ck_assert_msg(rule != NULL, "rule %s has no oracle", tik_rule_at((size_t)_i)->name);
-    for (size_t i = 0; tik_penalty_at(i); i++) {
-        struct tik_policy *policy;
-        judge_ok(tik_policy_create(rule->name, &policy));
-        judge_ok(tik_policy_add_penalty(policy, tik_penalty_at(i)->name, NULL));
-        enum tik_status status = tik_policy_check(policy);
-        ck_assert_msg(status == (rule->alone ? TIK_ERROR_ARGUMENT : TIK_OK),
-                      "%s with %s is %s, should be %s", rule->name, tik_penalty_at(i)->name,
-                      tik_status_name(status), rule->alone ? "an error" : "ok");
-        ck_assert_msg(!rule->alone || strstr(tik_last_error(), rule->name),
-                      "the error does not name the rule %s: %s", rule->name, tik_last_error());
-        tik_policy_destroy(policy);
-    }
+    for (size_t i = 0; tik_penalty_at(i); i++)
+        for (size_t k = 0; k < sizeof ways / sizeof ways[0]; k++)
+            if (tik_penalty_at(i)->applications & (unsigned)ways[k].bit)
+                check_pair(rule, &(struct oracle_penalty){.name = tik_penalty_at(i)->name,
+                                                          .application = ways[k].application});
 }
 END_TEST
 

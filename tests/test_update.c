@@ -148,11 +148,25 @@ static struct tik_update *make_update(const char *rule, bool clipped)
 
 /* ---- the same bits ---- */
 
+/* One launch over elements in a row has no norm of a tensor. */
+static void refuse_update(const char *rule, bool clipped)
+{
+    struct tik_policy *policy = suite_rich_policy(rule);
+    struct tik_update *update;
+    suite_refused(TIK_ERROR_ARGUMENT, tik_update_create(own.tikhonov, policy, clipped, &update),
+                  "the bare call", rule);
+    tik_policy_destroy(policy);
+}
+
 /* Each step waits for an event of the caller's, on the caller's other queue. */
 START_TEST(test_steps)
 {
     const bool clipped = _i % 2;
     const struct tik_rule_info *rule = tik_rule_at((size_t)_i / 2);
+    if (oracle_rule_find(rule->name)->shaped) {
+        refuse_update(rule->name, clipped);
+        return;
+    }
     struct tik_update *update = make_update(rule->name, clipped);
     ck_assert_str_eq(tik_update_state_name(update, 0), rule->states[0]);
     ck_assert_ptr_null(tik_update_state_name(update, tik_update_states(update)));

@@ -11,6 +11,13 @@ tik_rule_twin tik_scalar_ademamix, tik_scalar_adagrad, tik_scalar_adadelta, tik_
 tik_rule_twin tik_scalar_rmsprop, tik_scalar_rmsprop_momentum, tik_scalar_rmsprop_centered;
 tik_rule_twin tik_scalar_rmsprop_centered_momentum, tik_scalar_rprop, tik_scalar_asgd;
 tik_rule_twin tik_scalar_ftrl;
+tik_rule_twin tik_scalar_lamb, tik_scalar_lamb_plain;
+tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
+tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;
+
+tik_measure_twin tik_scalar_lamb_measure, tik_scalar_lars_measure, tik_scalar_lars_measure_decayed;
+tik_ratio_twin tik_scalar_lamb_ratio_of, tik_scalar_lars_ratio_of;
+tik_ratio_twin tik_scalar_lars_ratio_of_decayed, tik_scalar_lars_ratio_of_apex;
 
 tik_after_twin tik_scalar_asgd_average;
 

@@ -161,7 +161,8 @@ def others():
     yield of_keras('Lion', dict(learning_rate=LR, beta_1=0.9, beta_2=0.95),
                    rule('lion', lr=LR, beta1=0.9, beta2=0.95))
     yield of_keras('Lamb', dict(learning_rate=LR, **BETAS, epsilon=EPS),
-                   rule('lamb', lr=LR, **OUR_BETAS, eps=EPS, variant='optax'), (5, 8))
+                   rule('lamb', lr=LR, **OUR_BETAS, eps=EPS, weight_decay=0.0, variant='optax'),
+                   (5, 8))
     for shape in ((5, 8), (40,)):
         yield of_keras('Adafactor', dict(learning_rate=0.05),
                        rule('adafactor', lr=0.05, eps1=1e-30), shape)

@@ -139,4 +139,5 @@ const struct oracle_rule oracle_lamb = {
     .forms = forms,
     .step = step,
     .shaped = true,
+    .own_decay = true,
 };

@@ -152,4 +152,5 @@ const struct oracle_rule oracle_lars = {
     .forms = forms,
     .step = step,
     .shaped = true,
+    .own_decay = true,
 };

@@ -160,6 +160,7 @@ struct oracle_rule {
     /* What few rules have; 0 and NULL elsewhere. */
     const char *decoupled_by; /* the flag with which weight_decay is decoupled after all */
     bool alone;               /* takes no penalty */
+    bool own_decay;           /* weight_decay is its own: takes no l2 beside it but the proximal */
     bool matrices;            /* takes matrices alone */
     bool shaped;              /* looks at the shape, or at norms: judged in several shapes */
     bool diagonal;            /* sets every element's `rate` */

@@ -1,0 +1,60 @@
+/* Scalar twin of cl/lamb.cl: same names, same lines. */
+#include "numeric.h"
+#include "stages.h"
+
+#include "lamb.h"
+
+static inline void lamb_moments(const float g, float *s0, float *s1, const struct lamb_scalars k)
+{
+    *s0 = k.beta1 * *s0 + k.one_minus_beta1 * g;
+    *s1 = k.beta2 * *s1 + k.one_minus_beta2 * g * g;
+}
+
+static inline float lamb_direction(const float p, const float m, const float v,
+                                   const struct lamb_scalars k)
+{
+    const float d = square_root(v) * k.inverse_root + k.eps;
+    return divide(k.inverse_correction * m, d) + k.weight_decay * p;
+}
+
+void tik_scalar_lamb_measure(size_t n, const float *restrict p, const float *restrict g,
+                             float *const *s, const void *scalars, float *restrict first,
+                             float *restrict second)
+{
+    const struct lamb_scalars k = *(const struct lamb_scalars *)scalars;
+    float *restrict s0 = s[0], *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++) {
+        lamb_moments(g[i], &s0[i], &s1[i], k);
+        first[i] = p[i];
+        second[i] = lamb_direction(p[i], s0[i], s1[i], k);
+    }
+}
+
+float tik_scalar_lamb_ratio_of(float squares_p, float squares_u, const void *scalars)
+{
+    (void)scalars;
+    if (squares_p == 0.0f || squares_u == 0.0f)
+        return 1.0f;
+    return divide(square_root(squares_p), square_root(squares_u));
+}
+
+void tik_scalar_lamb(size_t n, const float *restrict p, const float *g, float *const *s,
+                     const void *scalars, float *restrict step)
+{
+    (void)g;
+    const struct lamb_scalars k = *(const struct lamb_scalars *)scalars;
+    const float *restrict s0 = s[0], *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        step[i] = k.lr * k.ratio * lamb_direction(p[i], s0[i], s1[i], k);
+}
+
+void tik_scalar_lamb_plain(size_t n, const float *restrict p, const float *restrict g,
+                           float *const *s, const void *scalars, float *restrict step)
+{
+    const struct lamb_scalars k = *(const struct lamb_scalars *)scalars;
+    float *restrict s0 = s[0], *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++) {
+        lamb_moments(g[i], &s0[i], &s1[i], k);
+        step[i] = k.lr * lamb_direction(p[i], s0[i], s1[i], k);
+    }
+}
