@@ -37,10 +37,12 @@ struct tik_span {
     ulong step;   /* from one unit to the next */
     uint stride;  /* from one element of a unit to the next */
     uint units;
-    uint block; /* its first block among those of the launch */
-    uint order; /* its first unit among those of the launch */
-    uint slot;  /* where the partial sums of its first block go */
-    uint unit;  /* where the factor of its first unit is */
+    uint block;   /* its first block among those of the launch */
+    uint order;   /* its first unit among those of the launch */
+    uint slot;    /* where the partial sums of its first block go */
+    uint unit;    /* where the factor of its first unit is */
+    uint columns; /* of the tensor; 1 of a vector */
+    uint unused;
 };
 
 /* The blocks of one tensor among the partial sums. */

@@ -18,10 +18,10 @@
  *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
- * and numbers: STATES the rule reads, STORED of them it writes; 0 or 1 for GUARD (steps may be
+ * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has; 0 or 1 for GUARD (steps may be
  * skipped), RATIO (of norms, by measure.cl), SUM (gradients accumulate), ZERO_GRAD (the gradient is
- * cleared), EMA, REPORT, and LATE (average and report wait for penalties on whole rows or tensors,
- * group.cl). What a policy does not use is not in its kernel. The numbers of the step are
+ * cleared), EMA, REPORT, and LATE (what reads the new p, AFTER, average and report, waits for
+ * penalties on whole rows or tensors, group.cl). What a policy does not use is not in its kernel. The numbers of the step are
  * arguments, never macros: changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
 #include "numeric.cl"
@@ -133,7 +133,8 @@ float step_element(float p, const float g, float *s, const struct step_scalars s
     p = PROXIMAL_2(p, step.penalty[2]);
     p = PROXIMAL_3(p, step.penalty[3]);
     p = PROXIMAL_4(p, step.penalty[4]);
-    AFTER(p, s, rule);
+    if (!LATE)
+        AFTER(p, s, rule);
     return p;
 }
 
@@ -297,11 +298,15 @@ void tik_step(const ulong count,
         report_block(&report, partials + place.slot, scratch);
 }
 
-/* Average and report, once penalties on whole rows or tensors have had their turn. */
+/* What reads the new p, once penalties on whole rows or tensors have had their turn. */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_late(__global const struct tik_span *restrict spans,
               const uint span_count,
               __global const float *restrict param,
+              __global float *restrict state0,
+              __global float *restrict state1,
+              __global float *restrict state2,
+              __global float *restrict state3,
               __global float *restrict ema,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
@@ -309,11 +314,13 @@ void tik_late(__global const struct tik_span *restrict spans,
               __global const struct tik_progress *restrict progress,
               const uint group,
               const struct step_scalars step_values,
+              const struct SCALARS rule_values,
               __global struct tik_partial *restrict partials)
 {
     __local float scratch[REPORT ? LOCAL_SIZE : 1];
     const struct tik_offsets at = offsets;
     const struct step_scalars step = pick_step(step_values, rows, progress, group);
+    const struct SCALARS rule = pick_rule(rule_values, rows, progress, group);
     const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
     if (GUARD && control->skip)
         return;
@@ -321,10 +328,28 @@ void tik_late(__global const struct tik_span *restrict spans,
     if (REPORT)
         report_none(&report);
     for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
-        const float p = param[at.param + place.first + j];
-        const ulong i = at.state[TIK_EMA] + place.first + j;
+        const ulong i = place.first + j;
+        const float p = param[at.param + i];
+        float s[4];
+        if (STATES_AFTER > 0)
+            s[0] = state0[at.state[0] + i];
+        if (STATES_AFTER > 1)
+            s[1] = state1[at.state[1] + i];
+        if (STATES_AFTER > 2)
+            s[2] = state2[at.state[2] + i];
+        if (STATES_AFTER > 3)
+            s[3] = state3[at.state[3] + i];
+        AFTER(p, s, rule);
+        if (STATES_AFTER > 0)
+            state0[at.state[0] + i] = s[0];
+        if (STATES_AFTER > 1)
+            state1[at.state[1] + i] = s[1];
+        if (STATES_AFTER > 2)
+            state2[at.state[2] + i] = s[2];
+        if (STATES_AFTER > 3)
+            state3[at.state[3] + i] = s[3];
         if (EMA)
-            ema[i] = average(ema[i], p, step);
+            ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], p, step);
         if (REPORT)
             report_element(&report, j, p, step);
     }

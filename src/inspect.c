@@ -145,6 +145,14 @@ void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optim
     *stats = optimizer->stats;
 }
 
+static enum tik_conformance weaker(const struct tik_backend_ops *ops,
+                                   const struct tik_program *program, enum tik_conformance other)
+{
+    const enum tik_conformance own =
+        program != NULL ? ops->program_conformance(program) : TIK_EXACT;
+    return own > other ? own : other;
+}
+
 /* A program that could not be had says nothing: the scalar path took its steps. */
 enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
 {
@@ -155,8 +163,9 @@ enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optim
     for (size_t g = 0; g <= optimizer->group_count; g++) {
         const struct tik_program *program =
             g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;
-        if (program != NULL && ops->program_conformance(program) > weakest)
-            weakest = ops->program_conformance(program);
+        weakest = weaker(ops, program, weakest);
+        for (size_t i = 0; g < optimizer->group_count && i < TIK_PENALTY_SLOTS; i++)
+            weakest = weaker(ops, optimizer->groups[g].units[i], weakest);
     }
     return weakest;
 }

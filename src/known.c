@@ -121,7 +121,8 @@ static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
                                   .length = tensors[i].length,
                                   .step = row,
                                   .stride = 1,
-                                  .units = 1};
+                                  .units = 1,
+                                  .columns = row};
         if (scope == TIK_SCOPE_ROW) {
             span->length = row;
             span->units = rows;

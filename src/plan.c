@@ -65,8 +65,10 @@ static void fill_slot(const struct entry *entry, bool report, struct tik_plan *p
         slot->proximal = form->proximal;
         slot->group = form->group_proximal;
     }
-    if (report)
+    if (report) {
         slot->value = form->value;
+        slot->sums_norms = form->sums_norms;
+    }
 }
 
 void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gather, bool report,
@@ -86,7 +88,7 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
     for (size_t i = 0; i < plan->penalty_count; i++) {
         fill_slot(&entries[i], report, plan, &plan->penalty[i]);
         if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
-            plan->late = report || plan->ema;
+            plan->late = report || plan->ema || plan->variant->after != NULL;
     }
 }
 
@@ -242,8 +244,9 @@ static void define_step(struct text *text, const struct tik_plan *plan)
         plan->maximize ? "ascend" : "descend", plan->variant->stage, plan->rule->stem,
         subtraction(plan), stage_name(plan->variant->after, "after_none"));
     add_measure(text, plan->variant);
-    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d", plan->gather.mean, plan->ema,
-        plan->report, plan->late);
+    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d -DSTATES_AFTER=%zu", plan->gather.mean,
+        plan->ema, plan->report, plan->late,
+        plan->variant->after != NULL ? plan->variant->state_count : 0);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++) {
         const struct tik_plan_penalty *slot = &plan->penalty[i];
         add(text, " -DCOUPLED_%zu=%s -DPROXIMAL_%zu=%s -DVALUE_%zu=%s", i,
@@ -265,8 +268,9 @@ static void define_group(struct text *text, const struct tik_plan *plan)
 {
     const struct tik_group_form *form = plan->group;
     const char *shape = stage_name(form->shape, "l1_ball");
-    add(text, "-DGUARD=%d -DFACTOR=%s -DHEIGHT=height_%s -DLEVEL=level_%s -DREST=rest_%s",
-        plan->gather.guard, stage_name(form->factor, "factor_ball"), shape, shape, shape);
+    add(text, "-DGUARD=%d -DFACTOR=%s -DHEIGHT=height_%s -DREST=rest_%s -DBALL=%d",
+        plan->gather.guard, stage_name(form->factor, "factor_ball"), shape, shape,
+        form->shape_twin != NULL && form->shape_twin->ball);
 }
 
 size_t tik_plan_defines(const struct tik_plan *plan, char *at, size_t size)
@@ -309,7 +313,7 @@ static bool same_stages(const struct tik_plan_penalty *a, const struct tik_plan_
 {
     return a->coupled.twin == b->coupled.twin && a->proximal.twin == b->proximal.twin &&
            a->value.twin == b->value.twin && a->group == b->group && a->scope == b->scope &&
-           a->group_coupled == b->group_coupled;
+           a->group_coupled == b->group_coupled && a->sums_norms == b->sums_norms;
 }
 
 /* By what the defines are made of, not by their text: it is asked at every step. */

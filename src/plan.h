@@ -36,6 +36,7 @@ struct tik_plan_penalty {
     const struct tik_group_form *group; /* of a penalty on units; NULL: elementwise */
     enum tik_scope scope;               /* of the units */
     bool group_coupled;                 /* before the step, not after it */
+    bool sums_norms;                    /* its share of the report is of the norms of its units */
 };
 
 struct tik_plan {
@@ -47,7 +48,7 @@ struct tik_plan {
     bool decoupled; /* p - (decay*p + step) instead of p - step */
     bool ema;
     bool report;
-    bool late; /* average and report come after penalties on units */
+    bool late; /* what reads the new p comes after penalties on units */
     size_t penalty_count;
     struct tik_plan_penalty penalty[TIK_PENALTY_SLOTS];
     const struct tik_group_form *group; /* of TIK_PROGRAM_GROUP */

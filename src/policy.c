@@ -258,6 +258,36 @@ enum tik_application tik_policy_application(const struct tik_policy_penalty *pen
     return strcmp(name, "decoupled") == 0 ? TIK_DECOUPLED : TIK_PROXIMAL;
 }
 
+/* What the frame of a step, cl/step.cl, has one place for, or one order. */
+static enum tik_status check_units(const struct tik_policy *policy)
+{
+    const char *coupled = NULL, *late = NULL;
+    for (size_t i = 0; i < policy->penalty_count; i++) {
+        const struct tik_policy_penalty *penalty = &policy->penalty[i];
+        const char *name = penalty->row->info.name;
+        const enum tik_application application = tik_policy_application(penalty);
+        if (penalty->row->scope == NULL) {
+            if (application != TIK_COUPLED && late != NULL)
+                return tik_error_set(TIK_ERROR_ARGUMENT,
+                                     "penalty %s comes after %s, which is on whole rows, columns "
+                                     "or tensors: those are last; add %s before %s",
+                                     name, late, name, late);
+            continue;
+        }
+        if (application == TIK_PROXIMAL) {
+            late = name;
+            continue;
+        }
+        if (coupled != NULL)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "penalties %s and %s are both coupled and on units; a policy "
+                                 "takes one such, and the other has to be proximal",
+                                 coupled, name);
+        coupled = name;
+    }
+    return TIK_OK;
+}
+
 enum tik_status tik_policy_check(const struct tik_policy *policy)
 {
     if (policy == NULL)
@@ -269,5 +299,8 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
     for (size_t i = 0; i < policy->penalty_count; i++)
         if (policy->penalty[i].row->choose(policy->penalty[i].option) == NULL)
             return TIK_ERROR_ARGUMENT;
+    const enum tik_status status = check_units(policy);
+    if (status != TIK_OK)
+        return status;
     return policy->rule->check != NULL ? policy->rule->check(policy->option) : TIK_OK;
 }

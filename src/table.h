@@ -83,6 +83,7 @@ struct tik_penalty_form {
     struct tik_penalty_stage coupled, proximal, value;
     struct tik_penalty_stage decoupled_rest; /* proximal, beside a decoupled l2 part */
     const struct tik_group_form *group_coupled, *group_proximal; /* NULL: elementwise */
+    bool sums_norms; /* its value is weight times the sum of the norms of its units */
 };
 
 struct tik_penalty_row {

@@ -73,6 +73,7 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
               'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend', 'RULE': form,
               'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
               'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
+              'STATES_AFTER': states if stem in AFTER else 0,
               'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
               'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
               **MEASURE.get(stem, {})}
@@ -124,7 +125,7 @@ def check_syntax(clang, programs):
         for factor, shape in itertools.product(FACTORS, SHAPES):
             count += check_program(clang, programs['group'], {
                 'GUARD': guard, 'FACTOR': factor, 'HEIGHT': 'height_' + shape,
-                'LEVEL': 'level_' + shape, 'REST': 'rest_' + shape, 'LOCAL_SIZE': size})
+                'REST': 'rest_' + shape, 'BALL': int(shape == 'l1_ball'), 'LOCAL_SIZE': size})
     for scope in SCOPES:
         count += check_program(clang, programs['sgd'], {
             **chosen_stages('sgd', 0, 'sgd', 'l1', 1, 256), 'CLIP': 'clip_by_unit',

@@ -11,9 +11,9 @@
 
 float tik_scalar_factor_lasso(float squares, const struct penalty_scalars *k)
 {
-    const float norm = square_root(squares);
-    const float rest = 1.0f - divide(k->threshold, norm);
-    return norm == 0.0f || rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
+    const float share = k->threshold > 0.0f ? divide(k->threshold, square_root(squares)) : 0.0f;
+    const float rest = 1.0f - share;
+    return rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
 }
 
 float tik_scalar_factor_ball(float squares, const struct penalty_scalars *k)
@@ -66,18 +66,13 @@ static float rest_simplex(float rest, float p)
     return rest;
 }
 
-static float level_l1_ball(float level)
-{
-    return level < 0.0f ? 0.0f : level;
-}
+const struct tik_shape_twin tik_scalar_l1_ball = {height_l1_ball, rest_l1_ball, true};
+const struct tik_shape_twin tik_scalar_simplex = {height_simplex, rest_simplex, false};
 
-static float level_simplex(float level)
+static float above(const struct tik_shape_twin *shape, float p, float top, float level)
 {
-    return level;
+    return (shape->height(p) - top) - level;
 }
-
-const struct tik_shape_twin tik_scalar_l1_ball = {height_l1_ball, level_l1_ball, rest_l1_ball};
-const struct tik_shape_twin tik_scalar_simplex = {height_simplex, level_simplex, rest_simplex};
 
 static float unit_top(const struct tik_shape_twin *shape, uint64_t length, const float *p,
                       size_t stride)
@@ -91,7 +86,7 @@ static float unit_top(const struct tik_shape_twin *shape, uint64_t length, const
 }
 
 static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, const float *p,
-                         size_t stride, float level, float *sums, uint32_t *count)
+                         size_t stride, float top, float level, float *sums, uint32_t *count)
 {
     const size_t blocks = (size_t)((length + TIK_BLOCK - 1) / TIK_BLOCK);
     float excess[TIK_BLOCK];
@@ -99,7 +94,7 @@ static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, co
     for (size_t b = 0; b < blocks; b++) {
         for (size_t n = 0; n < TIK_BLOCK; n++) {
             const uint64_t j = (uint64_t)b * TIK_BLOCK + n;
-            const float rest = j < length ? shape->height(p[j * stride]) - level : 0.0f;
+            const float rest = j < length ? above(shape, p[j * stride], top, level) : 0.0f;
             excess[n] = rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
             *count += rest > 0.0f;
         }
@@ -111,18 +106,25 @@ static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, co
 void tik_scalar_group_project(const struct tik_shape_twin *shape, const struct penalty_scalars *k,
                               uint64_t length, float *p, size_t stride, float *sums)
 {
-    float level = shape->level(unit_top(shape, length, p, stride) - k->radius);
+    uint32_t count;
+    if (shape->ball && unit_excess(shape, length, p, stride, 0.0f, 0.0f, sums, &count) <= k->radius)
+        return;
+    const float top = unit_top(shape, length, p, stride);
+    const float least = shape->ball && top < k->radius ? -top : -k->radius;
+    const float most = divide(-k->radius, (float)length);
+    float level = least;
     for (size_t round = 0; round < PROJECT_ROUNDS; round++) {
-        uint32_t count;
-        const float excess = unit_excess(shape, length, p, stride, level, sums, &count);
-        const float rise = divide(excess - k->radius, (float)count);
-        if (!(rise > 0.0f) || level + rise == level)
+        const float excess = unit_excess(shape, length, p, stride, top, level, sums, &count);
+        const float newton = level + divide(excess - k->radius, (float)count);
+        const float next = newton > most ? most : newton < least ? least : newton;
+        const float last = level;
+        level = next;
+        if (next <= last)
             break;
-        level = level + rise;
     }
     for (uint64_t j = 0; j < length; j++) {
         float *x = &p[j * stride];
-        const float rest = shape->height(*x) - level;
+        const float rest = above(shape, *x, top, level);
         *x = rest <= 0.0f ? 0.0f : shape->rest(rest, *x);
     }
 }

@@ -134,6 +134,8 @@ static void report(const struct tik_plan *plan, const struct step_scalars *step,
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block)
 {
+    if (plan->variant->after_twin != NULL)
+        plan->variant->after_twin(block->place.length, block->p, block->state, row->rule);
     if (plan->ema)
         average(block->place.length, block->state[TIK_EMA], block->p, &row->step);
     if (plan->report)
@@ -178,8 +180,6 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
     for (size_t i = 0; i < plan->penalty_count; i++)
         if (plan->penalty[i].proximal.twin != NULL)
             plan->penalty[i].proximal.twin(n, NULL, &step->penalty[i], p);
-    if (plan->variant->after_twin != NULL)
-        plan->variant->after_twin(n, p, block->state, row->rule);
     tik_scalar_clear(plan, block);
     if (!plan->late)
         tik_scalar_late(plan, row, block);

@@ -2,6 +2,7 @@
 #ifndef TIK_SRC_SCALAR_TYPES_H
 #define TIK_SRC_SCALAR_TYPES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,11 +33,11 @@ typedef float tik_ratio_twin(float first, float second, const void *scalars);
 /* A penalty on units: the factor that follows from a unit's sum of squares. */
 typedef float tik_factor_twin(float squares, const struct penalty_scalars *k);
 
-/* A projection: how far an element stands out, where the level may be, what is left. */
+/* A projection: how far an element stands out, what is left of it. */
 struct tik_shape_twin {
     float (*height)(float p);
-    float (*level)(float level);
     float (*rest)(float rest, float p);
+    bool ball; /* points inside stay */
 };
 
 /* A penalty's stage: coupled changes g, proximal changes p, value adds to the sum's terms. */
