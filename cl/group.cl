@@ -142,10 +142,34 @@ float rest_simplex(const float rest, const float p)
     return rest;
 }
 
-/* How far it stands out above a level, which counts from the top: what is near it is exact. */
-float above(const float p, const float top, const float level)
+/*
+ * A level in two floats, since it may be far above what stands out of it, and far below the top that
+ * it is found from: high + low, without a rounding of high.
+ */
+struct level {
+    float high;
+    float low;
+};
+
+/* x + y, and what its rounding lost (Knuth, The Art of Computer Programming, 4.2.2, theorem B). */
+struct level exact_sum(const float x, const float y)
 {
-    return (HEIGHT(p) - top) - level;
+    const float sum = x + y;
+    const float part = sum - x;
+    const struct level exact = {sum, (x - (sum - part)) + (y - part)};
+    return exact;
+}
+
+struct level raised(const struct level level, const float rise)
+{
+    const struct level sum = exact_sum(level.high, rise);
+    return exact_sum(sum.high, level.low + sum.low);
+}
+
+/* How far it stands out above a level. */
+float above(const float p, const struct level level)
+{
+    return (HEIGHT(p) - level.high) - level.low;
 }
 
 /* The largest height of a unit, for all items of the group. */
@@ -170,8 +194,9 @@ float unit_top(const struct tik_span span, __global const float *param, __local 
 }
 
 /* The sum of what stands out above a level, and how many elements do. */
-float unit_excess(const struct tik_span span, __global const float *param, const float top,
-                  const float level, __global float *sums, uint *count, __local float *scratch)
+float unit_excess(const struct tik_span span, __global const float *param,
+                  const struct level level, __global float *sums, uint *count,
+                  __local float *scratch)
 {
     const uint blocks = (uint)((span.length + TIK_BLOCK - 1) / TIK_BLOCK);
     float excess[ITEMS], counted[ITEMS];
@@ -180,7 +205,7 @@ float unit_excess(const struct tik_span span, __global const float *param, const
         for (uint n = 0; n < ITEMS; n++) {
             const ulong j = (ulong)b * TIK_BLOCK + n * LOCAL_SIZE + get_local_id(0);
             const float rest =
-                j < span.length ? above(param[j * span.stride], top, level) : 0.0f;
+                j < span.length ? above(param[j * span.stride], level) : 0.0f;
             excess[n] = rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
             counted[n] = rest > 0.0f ? 1.0f : 0.0f;
         }
@@ -200,10 +225,10 @@ float unit_excess(const struct tik_span span, __global const float *param, const
 /*
  * The level above which the heights sum to the radius, by Newton's iteration from below on a convex
  * function, which ends where it does not rise any more (Condat 2016, section 2): p is what stands
- * out above it. All of the radius is above the lowest level, the top minus the radius, and at the
- * highest, the top minus its mean, nothing is left of it below the top; in the ball no level is
- * below 0. A fall is what rounding has overshot, and the last round. What is in the ball already
- * stays as it is. A NaN makes the level one, and with it the unit.
+ * out above it. It begins at the top minus the radius, above which is all of the radius, and is
+ * never above the top minus the mean of the radius; in the ball it is never below 0, and what is
+ * inside already stays as it is. A fall is what rounding has overshot. A NaN makes the level one, and
+ * with it the unit.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_group_project(__global const struct tik_span *restrict spans,
@@ -229,25 +254,31 @@ void tik_group_project(__global const struct tik_span *restrict spans,
     if (GUARD && control->skip)
         return;
 
+    const struct level zero = {0.0f, 0.0f};
     uint count;
-    if (BALL && unit_excess(span, param, 0.0f, 0.0f, row, &count, scratch) <= k.radius)
+    if (BALL && unit_excess(span, param, zero, row, &count, scratch) <= k.radius)
         return;
     const float top = unit_top(span, param, scratch);
-    const float least = BALL && top < k.radius ? -top : -k.radius;
-    const float most = divide(-k.radius, (float)span.length);
-    float level = least;
+    const float share = divide(k.radius, (float)span.length);
+    struct level level = BALL && top < k.radius ? zero : exact_sum(top, -k.radius);
+    float before = INFINITY;
     for (uint round = 0; round < PROJECT_ROUNDS; round++) {
-        const float excess = unit_excess(span, param, top, level, row, &count, scratch);
-        const float newton = level + divide(excess - k.radius, (float)count);
-        const float next = newton > most ? most : newton < least ? least : newton;
-        const float last = level;
-        level = next;
-        if (next <= last)
+        const float excess = unit_excess(span, param, level, row, &count, scratch);
+        if (excess >= before)
+            break; /* the rest is rounding */
+        before = excess;
+        const float rise = divide(excess - k.radius, (float)count);
+        level = raised(level, rise);
+        if (above(top, level) < share)
+            level = exact_sum(top, -share);
+        if (BALL && level.high < 0.0f)
+            level = zero;
+        if (rise <= 0.0f)
             break;
     }
     for (ulong j = get_local_id(0); j < span.length; j += LOCAL_SIZE) {
         const float p = param[j * span.stride];
-        const float rest = above(p, top, level);
+        const float rest = above(p, level);
         param[j * span.stride] = rest <= 0.0f ? 0.0f : REST(rest, p);
     }
 }

@@ -80,6 +80,7 @@ struct penalty_scalars {
     float exponent; /* of |p|^(q - 1): 12 bits of it, and the rest; see power.cl */
     float exponent_tail;
     float radius; /* of the ball or simplex */
+    float total;  /* cumulative: what each element could have paid so far */
 };
 
 /* How gradients are prepared, the same for all groups. */

@@ -62,8 +62,12 @@ static void fill_slot(const struct entry *entry, bool report, struct tik_plan *p
         plan->decoupled = true;
     }
     if (entry->application == TIK_PROXIMAL) {
+        const bool diagonal = tik_policy_is_diagonal(&entry->penalty);
         slot->proximal = form->proximal;
+        slot->own = diagonal ? form->diagonal : form->cumulative;
         slot->group = form->group_proximal;
+        plan->diagonal |= diagonal;
+        plan->cumulative |= row->carry != NULL;
     }
     if (report) {
         slot->value = form->value;
@@ -124,7 +128,9 @@ size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
         bool used;
         size_t number;
         const char *name;
-    } others[] = {{plan->gather.mean, TIK_SUM, "grad_sum"}, {plan->ema, TIK_EMA, "ema"}};
+    } others[] = {{plan->gather.mean, TIK_SUM, "grad_sum"},
+                  {plan->ema, TIK_EMA, "ema"},
+                  {plan->cumulative, TIK_PAID, "q"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].used) {
             numbers[count] = others[i].number;
@@ -132,6 +138,15 @@ size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
         }
     names[count] = NULL;
     return count;
+}
+
+/* The letter is that of the paper: cl/cumulative.cl. */
+const char *tik_plan_carried(const struct tik_plan *plan, size_t index)
+{
+    const struct tik_rule_row *rule = plan->rule;
+    if (index < rule->carried_count)
+        return rule->carried[index];
+    return index == rule->carried_count && plan->cumulative ? "u" : NULL;
 }
 
 /* What a decoupled decay is multiplied by: tik_conventions in their order. */
@@ -161,6 +176,11 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
             decay += decay_factor(tik_policy_convention(penalty), lr, multiplier) *
                      penalty->row->decay(penalty->option);
         penalty->row->scalars(penalty->option, lr, &values->row.step.penalty[i]);
+        if (penalty->row->carry != NULL) {
+            double *total = &carried[plan->rule->carried_count];
+            *total = penalty->row->carry(penalty->option, lr, *total);
+            values->row.step.penalty[i].total = (float)*total;
+        }
     }
     values->row.step.decay = (float)decay;
     values->row.step.ema_decay = (float)policy->ema_decay;
@@ -244,6 +264,8 @@ static void define_step(struct text *text, const struct tik_plan *plan)
         plan->maximize ? "ascend" : "descend", plan->variant->stage, plan->rule->stem,
         subtraction(plan), stage_name(plan->variant->after, "after_none"));
     add_measure(text, plan->variant);
+    add(text, " -DRATE=%s -DPAID=%d",
+        stage_name(plan->diagonal ? plan->variant->rate : NULL, "rate_none"), plan->cumulative);
     add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d -DSTATES_AFTER=%zu", plan->gather.mean,
         plan->ema, plan->report, plan->late,
         plan->variant->after != NULL ? plan->variant->state_count : 0);
@@ -251,8 +273,9 @@ static void define_step(struct text *text, const struct tik_plan *plan)
         const struct tik_plan_penalty *slot = &plan->penalty[i];
         add(text, " -DCOUPLED_%zu=%s -DPROXIMAL_%zu=%s -DVALUE_%zu=%s", i,
             stage_name(slot->coupled.name, "coupled_none"), i,
-            stage_name(slot->proximal.name, "proximal_none"), i,
-            stage_name(slot->value.name, "value_none"));
+            slot->own.name != NULL ? slot->own.name
+                                   : stage_name(slot->proximal.name, "proximal_none"),
+            i, stage_name(slot->value.name, "value_none"));
     }
 }
 
@@ -312,8 +335,9 @@ static bool same_gather(const struct tik_gather *a, const struct tik_gather *b)
 static bool same_stages(const struct tik_plan_penalty *a, const struct tik_plan_penalty *b)
 {
     return a->coupled.twin == b->coupled.twin && a->proximal.twin == b->proximal.twin &&
-           a->value.twin == b->value.twin && a->group == b->group && a->scope == b->scope &&
-           a->group_coupled == b->group_coupled && a->sums_norms == b->sums_norms;
+           a->own.twin == b->own.twin && a->value.twin == b->value.twin && a->group == b->group &&
+           a->scope == b->scope && a->group_coupled == b->group_coupled &&
+           a->sums_norms == b->sums_norms;
 }
 
 /* By what the defines are made of, not by their text: it is asked at every step. */
@@ -321,7 +345,8 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
 {
     bool equal = a->kind == b->kind && same_gather(&a->gather, &b->gather) && a->rule == b->rule &&
                  a->variant == b->variant && a->maximize == b->maximize &&
-                 a->decoupled == b->decoupled && a->ema == b->ema && a->report == b->report &&
+                 a->decoupled == b->decoupled && a->diagonal == b->diagonal &&
+                 a->cumulative == b->cumulative && a->ema == b->ema && a->report == b->report &&
                  a->late == b->late && a->group == b->group;
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
         equal &= same_stages(&a->penalty[i], &b->penalty[i]);

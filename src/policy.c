@@ -172,6 +172,11 @@ static enum tik_status set_penalty_option(struct tik_policy *policy, size_t inde
     struct tik_policy_penalty *penalty = &policy->penalty[index];
     char owner[64];
     snprintf(owner, sizeof owner, "penalty %s", penalty->row->info.name);
+    if (penalty->row->scope != NULL && strcmp(name, "metric") == 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "%s has no option metric: where each element has its own step, the "
+                             "proximal point of a whole row, column or tensor has no closed form",
+                             owner);
     return set_option(penalty->row->info.options, penalty->row->info.option_count, owner, name,
                       text, value, penalty->option);
 }
@@ -248,6 +253,13 @@ double tik_policy_convention(const struct tik_policy_penalty *penalty)
     return i < info->option_count ? penalty->option[i] : 0;
 }
 
+bool tik_policy_is_diagonal(const struct tik_policy_penalty *penalty)
+{
+    const struct tik_penalty_info *info = &penalty->row->info;
+    const size_t i = tik_option_find(info->options, info->option_count, "metric");
+    return i < info->option_count && penalty->option[i] != 0;
+}
+
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty)
 {
     const struct tik_penalty_info *info = &penalty->row->info;
@@ -288,6 +300,41 @@ static enum tik_status check_units(const struct tik_policy *policy)
     return TIK_OK;
 }
 
+static enum tik_status check_metric(const struct tik_policy *policy,
+                                    const struct tik_policy_penalty *penalty)
+{
+    const char *name = penalty->row->info.name, *rule = policy->rule->info.name;
+    if (!tik_policy_is_diagonal(penalty))
+        return TIK_OK;
+    if (tik_policy_application(penalty) != TIK_PROXIMAL)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "penalty %s: metric is diagonal, and the application is not "
+                             "proximal: the others have no metric",
+                             name);
+    if (policy->rule->choose(policy->option)->rate == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "penalty %s: metric is diagonal, and rule %s gives no element a step "
+                             "of its own; allowed is euclidean",
+                             name, rule);
+    return TIK_OK;
+}
+
+static enum tik_status check_penalties(const struct tik_policy *policy)
+{
+    size_t cumulative = 0;
+    enum tik_status status = check_units(policy);
+    for (size_t i = 0; i < policy->penalty_count && status == TIK_OK; i++) {
+        status = check_metric(policy, &policy->penalty[i]);
+        cumulative += policy->penalty[i].row->carry != NULL;
+    }
+    if (status == TIK_OK && cumulative > 1)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "there are %zu penalties l1_cumulative; a policy keeps what one of "
+                             "them was paid: add up their weights",
+                             cumulative);
+    return status;
+}
+
 enum tik_status tik_policy_check(const struct tik_policy *policy)
 {
     if (policy == NULL)
@@ -299,7 +346,7 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
     for (size_t i = 0; i < policy->penalty_count; i++)
         if (policy->penalty[i].row->choose(policy->penalty[i].option) == NULL)
             return TIK_ERROR_ARGUMENT;
-    const enum tik_status status = check_units(policy);
+    const enum tik_status status = check_penalties(policy);
     if (status != TIK_OK)
         return status;
     return policy->rule->check != NULL ? policy->rule->check(policy->option) : TIK_OK;

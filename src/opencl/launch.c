@@ -180,6 +180,7 @@ static void step(struct arguments *a, const struct tik_launch *l)
         buffer(a, &l->arrays.state[k]);
     buffer(a, &l->arrays.state[TIK_SUM]);
     buffer(a, &l->arrays.state[TIK_EMA]);
+    buffer(a, &l->arrays.state[TIK_PAID]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
     buffer(a, &l->work->clips);

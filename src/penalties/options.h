@@ -11,6 +11,7 @@ extern const char *const tik_all_applications[];
 extern const char *const tik_smooth_applications[];
 extern const char *const tik_proximal_only[];
 extern const char *const tik_conventions[];
+extern const char *const tik_metrics[];
 extern const char *const tik_units[]; /* enum tik_scope */
 
 /*
@@ -48,6 +49,12 @@ void tik_penalty_shrink(double c, struct penalty_scalars *out);
     {                                                                                              \
         .name = "unit", .type = TIK_OPTION_CHOICE, .value = default_value,                         \
         .range = "tensor, row or column", .high = 2, .choices = tik_units, .doc = text             \
+    }
+#define OPTION_METRIC                                                                              \
+    {                                                                                              \
+        .name = "metric", .type = TIK_OPTION_CHOICE, .range = "euclidean or diagonal", .high = 1,  \
+        .choices = tik_metrics,                                                                    \
+        .doc = "proximal: the step is lr, or, of an adaptive rule, each element's own"             \
     }
 /* As far as float32 and its squares go. */
 #define OPTION_RADIUS(text)                                                                        \

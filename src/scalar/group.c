@@ -69,9 +69,27 @@ static float rest_simplex(float rest, float p)
 const struct tik_shape_twin tik_scalar_l1_ball = {height_l1_ball, rest_l1_ball, true};
 const struct tik_shape_twin tik_scalar_simplex = {height_simplex, rest_simplex, false};
 
-static float above(const struct tik_shape_twin *shape, float p, float top, float level)
+struct level {
+    float high, low;
+};
+
+static struct level exact_sum(float x, float y)
 {
-    return (shape->height(p) - top) - level;
+    const float sum = x + y;
+    const float part = sum - x;
+    const struct level exact = {sum, (x - (sum - part)) + (y - part)};
+    return exact;
+}
+
+static struct level raised(struct level level, float rise)
+{
+    const struct level sum = exact_sum(level.high, rise);
+    return exact_sum(sum.high, level.low + sum.low);
+}
+
+static float above(const struct tik_shape_twin *shape, float p, struct level level)
+{
+    return (shape->height(p) - level.high) - level.low;
 }
 
 static float unit_top(const struct tik_shape_twin *shape, uint64_t length, const float *p,
@@ -86,7 +104,7 @@ static float unit_top(const struct tik_shape_twin *shape, uint64_t length, const
 }
 
 static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, const float *p,
-                         size_t stride, float top, float level, float *sums, uint32_t *count)
+                         size_t stride, struct level level, float *sums, uint32_t *count)
 {
     const size_t blocks = (size_t)((length + TIK_BLOCK - 1) / TIK_BLOCK);
     float excess[TIK_BLOCK];
@@ -94,7 +112,7 @@ static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, co
     for (size_t b = 0; b < blocks; b++) {
         for (size_t n = 0; n < TIK_BLOCK; n++) {
             const uint64_t j = (uint64_t)b * TIK_BLOCK + n;
-            const float rest = j < length ? above(shape, p[j * stride], top, level) : 0.0f;
+            const float rest = j < length ? above(shape, p[j * stride], level) : 0.0f;
             excess[n] = rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
             *count += rest > 0.0f;
         }
@@ -106,25 +124,31 @@ static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, co
 void tik_scalar_group_project(const struct tik_shape_twin *shape, const struct penalty_scalars *k,
                               uint64_t length, float *p, size_t stride, float *sums)
 {
+    const struct level zero = {0.0f, 0.0f};
     uint32_t count;
-    if (shape->ball && unit_excess(shape, length, p, stride, 0.0f, 0.0f, sums, &count) <= k->radius)
+    if (shape->ball && unit_excess(shape, length, p, stride, zero, sums, &count) <= k->radius)
         return;
     const float top = unit_top(shape, length, p, stride);
-    const float least = shape->ball && top < k->radius ? -top : -k->radius;
-    const float most = divide(-k->radius, (float)length);
-    float level = least;
+    const float share = divide(k->radius, (float)length);
+    struct level level = shape->ball && top < k->radius ? zero : exact_sum(top, -k->radius);
+    float before = INFINITY;
     for (size_t round = 0; round < PROJECT_ROUNDS; round++) {
-        const float excess = unit_excess(shape, length, p, stride, top, level, sums, &count);
-        const float newton = level + divide(excess - k->radius, (float)count);
-        const float next = newton > most ? most : newton < least ? least : newton;
-        const float last = level;
-        level = next;
-        if (next <= last)
+        const float excess = unit_excess(shape, length, p, stride, level, sums, &count);
+        if (excess >= before)
+            break; /* the rest is rounding */
+        before = excess;
+        const float rise = divide(excess - k->radius, (float)count);
+        level = raised(level, rise);
+        if (above(shape, top, level) < share)
+            level = exact_sum(top, -share);
+        if (shape->ball && level.high < 0.0f)
+            level = zero;
+        if (rise <= 0.0f)
             break;
     }
     for (uint64_t j = 0; j < length; j++) {
         float *x = &p[j * stride];
-        const float rest = above(shape, *x, top, level);
+        const float rest = above(shape, *x, level);
         *x = rest <= 0.0f ? 0.0f : shape->rest(rest, *x);
     }
 }

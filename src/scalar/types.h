@@ -19,6 +19,10 @@ typedef uint64_t tik_ulong;
 typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *const *s,
                            const void *scalars, float *step);
 
+/* Each element's own step, from the states before and after the rule. */
+typedef void tik_rate_twin(size_t n, float *const *old, float *const *s, const void *scalars,
+                           float *rate);
+
 /* What a rule does after the proximal stages, with the new p. */
 typedef void tik_after_twin(size_t n, const float *p, float *const *s, const void *scalars);
 
@@ -43,5 +47,9 @@ struct tik_shape_twin {
 /* A penalty's stage: coupled changes g, proximal changes p, value adds to the sum's terms. */
 typedef void tik_penalty_twin(size_t n, const float *p, const struct penalty_scalars *k,
                               float *result);
+
+/* A proximal stage that asks for each element's own step, or for what it has paid. */
+typedef void tik_own_twin(size_t n, const float *rate, float *paid, const struct penalty_scalars *k,
+                          float *p);
 
 #endif
