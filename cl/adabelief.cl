@@ -20,3 +20,9 @@ float adabelief(const float p, const float g, float *s, const struct adabelief_s
     s[1] = v;
     return divide(k.step_size * m, square_root(v) * k.inverse_root + k.eps);
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+float adabelief_rate(const float *old, const float *s, const struct adabelief_scalars k)
+{
+    return divide(k.lr, square_root(s[1]) * k.inverse_root + k.eps);
+}

@@ -11,6 +11,7 @@ struct adabelief_scalars {
     float inverse_root; /* 1 / sqrt(1 - beta2^t) */
     float eps;
     float eps_root;
+    float lr;
 };
 
 #endif

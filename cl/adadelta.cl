@@ -19,3 +19,9 @@ float adadelta(const float p, const float g, float *s, const struct adadelta_sca
     s[1] = k.rho * s[1] + k.one_minus_rho * d * d;
     return k.lr * d;
 }
+
+/* What multiplies the gradient: the step of the element itself, by the a before this step. */
+float adadelta_rate(const float *old, const float *s, const struct adadelta_scalars k)
+{
+    return k.lr * divide(square_root(old[1] + k.eps), square_root(s[0] + k.eps));
+}

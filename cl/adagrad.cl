@@ -15,3 +15,9 @@ float adagrad(const float p, const float g, float *s, const struct adagrad_scala
     s[0] = sum;
     return divide(k.step_size * g, square_root(sum) + k.eps);
 }
+
+/* What multiplies the gradient: the step of the element itself. */
+float adagrad_rate(const float *old, const float *s, const struct adagrad_scalars k)
+{
+    return divide(k.step_size, square_root(s[0]) + k.eps);
+}

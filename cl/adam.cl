@@ -31,3 +31,15 @@ float adam_amsgrad(const float p, const float g, float *s, const struct adam_sca
     s[2] = v_max;
     return divide(k.step_size * m, square_root(v_max) * k.inverse_root + k.eps);
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+float adam_rate(const float *old, const float *s, const struct adam_scalars k)
+{
+    return divide(k.lr, square_root(s[1]) * k.inverse_root + k.eps);
+}
+
+/* Likewise, by the largest second moment. */
+float adam_amsgrad_rate(const float *old, const float *s, const struct adam_scalars k)
+{
+    return divide(k.lr, square_root(s[2]) * k.inverse_root + k.eps);
+}

@@ -21,3 +21,9 @@ float adamax(const float p, const float g, float *s, const struct adamax_scalars
     s[1] = u;
     return divide(k.step_size * m, u);
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+float adamax_rate(const float *old, const float *s, const struct adamax_scalars k)
+{
+    return divide(k.lr, s[1]);
+}

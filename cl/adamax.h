@@ -8,6 +8,7 @@ struct adamax_scalars {
     float beta2;
     float step_size; /* lr / (1 - beta1^t) */
     float eps;
+    float lr;
 };
 
 #endif

@@ -23,3 +23,9 @@ float ademamix(const float p, const float g, float *s, const struct ademamix_sca
     return divide(k.lr * (m1 * k.inverse_bias + k.alpha * m2),
                   square_root(v) * k.inverse_root + k.eps);
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+float ademamix_rate(const float *old, const float *s, const struct ademamix_scalars k)
+{
+    return divide(k.lr, square_root(s[1]) * k.inverse_root + k.eps);
+}

@@ -37,10 +37,12 @@ struct tik_span {
     ulong step;   /* from one unit to the next */
     uint stride;  /* from one element of a unit to the next */
     uint units;
-    uint block; /* its first block among those of the launch */
-    uint order; /* its first unit among those of the launch */
-    uint slot;  /* where the partial sums of its first block go */
-    uint unit;  /* where the factor of its first unit is */
+    uint block;   /* its first block among those of the launch */
+    uint order;   /* its first unit among those of the launch */
+    uint slot;    /* where the partial sums of its first block go */
+    uint unit;    /* where the factor of its first unit is */
+    uint columns; /* of the tensor; 1 of a vector */
+    uint unused;
 };
 
 /* The blocks of one tensor among the partial sums. */
@@ -78,6 +80,7 @@ struct penalty_scalars {
     float exponent; /* of |p|^(q - 1): 12 bits of it, and the rest; see power.cl */
     float exponent_tail;
     float radius; /* of the ball or simplex */
+    float total;  /* cumulative: what each element could have paid so far */
 };
 
 /* How gradients are prepared, the same for all groups. */

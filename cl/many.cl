@@ -66,7 +66,8 @@ void step_many(const struct tik_place place, __global float *restrict param,
 
         const float p = param[i];
         const float g = prepare(p, grad[i], 0.0f, around, place, j, step);
-        param[i] = step_element(p, g, s, step, rule);
+        float paid = 0.0f; /* cumulative penalties are not for lists */
+        param[i] = step_element(p, g, s, &paid, step, rule);
 
         if (STORED > 0)
             state0[i] = s[0];

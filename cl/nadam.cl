@@ -19,3 +19,9 @@ float nadam(const float p, const float g, float *s, const struct nadam_scalars k
     s[1] = v;
     return divide(k.gradient_size * g + k.moment_size * m, square_root(v) * k.inverse_root + k.eps);
 }
+
+/* What the means would be multiplied by, were they corrected. */
+float nadam_rate(const float *old, const float *s, const struct nadam_scalars k)
+{
+    return divide(k.lr, square_root(s[1]) * k.inverse_root + k.eps);
+}

@@ -11,6 +11,7 @@ struct nadam_scalars {
     float moment_size;   /* lr mu_(t+1) / (1 - P_t mu_(t+1)) */
     float inverse_root;  /* 1 / sqrt(1 - beta2^t) */
     float eps;
+    float lr;
 };
 
 #endif

@@ -17,6 +17,15 @@
 #include "layout.h"
 #include "power.cl"
 
+/*
+ * What a proximal stage may ask of one element: its own step (diagonal.cl), and what a cumulative
+ * penalty has taken from it so far (cumulative.cl).
+ */
+struct own {
+    float rate;
+    float paid;
+};
+
 float coupled_none(const float p, const float g, const struct penalty_scalars k)
 {
     return g;
@@ -38,7 +47,7 @@ float coupled_elastic_net(const float p, const float g, const struct penalty_sca
 }
 
 /* Soft thresholding; the comparison is so that a NaN stays one. */
-float proximal_l1(const float p, const struct penalty_scalars k)
+float proximal_l1(const float p, struct own *own, const struct penalty_scalars k)
 {
     const float rest = fabs(p) - k.threshold;
     return rest <= 0.0f ? 0.0f : copysign(rest, p);
@@ -55,18 +64,18 @@ float shrunk(const float x, const struct penalty_scalars k)
     return fabs(x) > 0.0f && fabs(x) < INFINITY ? rest : x;
 }
 
-float proximal_l2(const float p, const struct penalty_scalars k)
+float proximal_l2(const float p, struct own *own, const struct penalty_scalars k)
 {
     return shrunk(p, k);
 }
 
-float proximal_elastic_net(const float p, const struct penalty_scalars k)
+float proximal_elastic_net(const float p, struct own *own, const struct penalty_scalars k)
 {
     const float rest = fabs(p) - k.threshold;
     return rest <= 0.0f ? 0.0f : copysign(shrunk(rest, k), p);
 }
 
-float proximal_none(const float p, const struct penalty_scalars k)
+float proximal_none(const float p, struct own *own, const struct penalty_scalars k)
 {
     return p;
 }
@@ -102,7 +111,7 @@ float coupled_lp_cubic(const float p, const float g, const struct penalty_scalar
 }
 
 /* x + c*sqrt(x) = a, h = c/2: sqrt(x) = a/(h + sqrt(h^2 + a)), the form without cancellation. */
-float proximal_lp_three_halves(const float p, const struct penalty_scalars k)
+float proximal_lp_three_halves(const float p, struct own *own, const struct penalty_scalars k)
 {
     const float a = fabs(p);
     const float root = divide(a, k.pull + square_root(k.pull * k.pull + a));
@@ -110,12 +119,12 @@ float proximal_lp_three_halves(const float p, const struct penalty_scalars k)
 }
 
 /* x + c*x^2 = a: x = a/(1/2 + sqrt(1/4 + ca)). */
-float proximal_lp_cubic(const float p, const struct penalty_scalars k)
+float proximal_lp_cubic(const float p, struct own *own, const struct penalty_scalars k)
 {
     return divide(p, 0.5f + square_root(0.25f + k.pull * fabs(p)));
 }
 
-float proximal_box(const float p, const struct penalty_scalars k)
+float proximal_box(const float p, struct own *own, const struct penalty_scalars k)
 {
     return p < k.low ? k.low : p > k.high ? k.high : p;
 }

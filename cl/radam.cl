@@ -21,3 +21,9 @@ float radam(const float p, const float g, float *s, const struct radam_scalars k
     const float plain = k.step_size * m;
     return k.rectified > 0.0f ? divide(plain, square_root(v) + k.eps) : plain;
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+float radam_rate(const float *old, const float *s, const struct radam_scalars k)
+{
+    return k.rectified > 0.0f ? divide(k.rate, square_root(s[1]) + k.eps) : k.rate;
+}

@@ -20,12 +20,16 @@ float rmsprop_mean_square(const float g, float *s, const struct rmsprop_scalars 
     return s[0];
 }
 
+float rmsprop_clamp(const float variance)
+{
+    return variance < 0.0f ? 0.0f : variance;
+}
+
 float rmsprop_variance(const float g, float *s, const struct rmsprop_scalars k)
 {
     const float v = rmsprop_mean_square(g, s, k);
     s[1] = k.alpha * s[1] + k.one_minus_alpha * g;
-    const float variance = v - s[1] * s[1];
-    return variance < 0.0f ? 0.0f : variance;
+    return rmsprop_clamp(v - s[1] * s[1]);
 }
 
 float rmsprop(const float p, const float g, float *s, const struct rmsprop_scalars k)
@@ -51,4 +55,16 @@ float rmsprop_centered_momentum(const float p, const float g, float *s,
     const float d = square_root(rmsprop_variance(g, s, k)) + k.eps;
     s[2] = k.momentum * s[2] + divide(g, d);
     return k.lr * s[2];
+}
+
+/* What multiplies the gradient: the step of the element itself. */
+float rmsprop_rate(const float *old, const float *s, const struct rmsprop_scalars k)
+{
+    return divide(k.lr, square_root(s[0]) + k.eps);
+}
+
+/* Likewise, by the variance. */
+float rmsprop_centered_rate(const float *old, const float *s, const struct rmsprop_scalars k)
+{
+    return divide(k.lr, square_root(rmsprop_clamp(s[0] - s[1] * s[1])) + k.eps);
 }

@@ -13,6 +13,7 @@ struct tik_place {
     uint unit;    /* of its factor */
     ulong inside; /* its first element within the tensor, of a tensor that is one unit */
     ulong row;    /* elements of a row of such a tensor */
+    uint columns; /* where they are: a vector is one row and one column */
 };
 
 /* The last of the spans whose first block is at most b. */
@@ -37,6 +38,7 @@ struct tik_place find_place(__global const struct tik_span *spans, const uint sp
     if (!spans) {
         place.inside = place.first;
         place.row = count;
+        place.columns = 1;
         place.length = (uint)min((ulong)TIK_BLOCK, count - place.first);
         return place;
     }
@@ -52,6 +54,7 @@ struct tik_place find_place(__global const struct tik_span *spans, const uint sp
     place.unit = span.unit + unit;
     place.inside = done;
     place.row = span.step;
+    place.columns = span.columns;
     return place;
 }
 
@@ -82,5 +85,5 @@ ulong unit_of_row(const struct tik_place place, const uint j)
 
 ulong unit_of_column(const struct tik_place place, const uint j)
 {
-    return place.unit + (place.inside + j) % place.row;
+    return place.unit + (place.inside + j) % place.columns;
 }

@@ -14,18 +14,21 @@
  *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
  *     SUBTRACT    subtract_step, subtract_decay_and_step    decoupled decay
  *                 replace                                   a rule that computes p itself
- *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, slot k
+ *     RATE        rate_none, adam_rate, ...                 each element's own step, of a rule's file
+ *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, diagonal.cl, cumulative.cl
  *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
- * and numbers: STATES the rule reads, STORED of them it writes; 0 or 1 for GUARD (steps may be
+ * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has; 0 or 1 for GUARD (steps may be
  * skipped), RATIO (of norms, by measure.cl), SUM (gradients accumulate), ZERO_GRAD (the gradient is
- * cleared), EMA, REPORT, and LATE (average and report wait for penalties on whole rows or tensors,
- * group.cl). What a policy does not use is not in its kernel. The numbers of the step are
+ * cleared), PAID (by a cumulative penalty), EMA, REPORT, and LATE (what reads the new p, AFTER, average and report, waits for
+ * penalties on whole rows or tensors, group.cl). What a policy does not use is not in its kernel. The numbers of the step are
  * arguments, never macros: changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
 #include "numeric.cl"
 #include "penalty.cl"
+#include "diagonal.cl"
+#include "cumulative.cl"
 #include "reduce.cl"
 #include "span.cl"
 #include "gradient.cl"
@@ -59,6 +62,11 @@ float replace(const float p, const float next, const float decay)
 
 void ratio_none(struct SCALARS *rule, const float ratio)
 {
+}
+
+float rate_none(const float *old, const float *s, const struct SCALARS rule)
+{
+    return 0.0f;
 }
 
 void after_none(const float p, float *s, const struct SCALARS rule)
@@ -124,16 +132,22 @@ float prepare(const float p, float g, const float sum, const struct surroundings
 }
 
 /* One element, from that gradient on: 4 and 5. Updates the states s, returns the new p. */
-float step_element(float p, const float g, float *s, const struct step_scalars step,
+float step_element(float p, const float g, float *s, float *paid, const struct step_scalars step,
                    const struct SCALARS rule)
 {
+    float old[4];
+    for (uint k = 0; k < STATES; k++)
+        old[k] = s[k];
     p = SUBTRACT(p, RULE(p, g, s, rule), step.decay);
-    p = PROXIMAL_0(p, step.penalty[0]);
-    p = PROXIMAL_1(p, step.penalty[1]);
-    p = PROXIMAL_2(p, step.penalty[2]);
-    p = PROXIMAL_3(p, step.penalty[3]);
-    p = PROXIMAL_4(p, step.penalty[4]);
-    AFTER(p, s, rule);
+    struct own own = {RATE(old, s, rule), *paid};
+    p = PROXIMAL_0(p, &own, step.penalty[0]);
+    p = PROXIMAL_1(p, &own, step.penalty[1]);
+    p = PROXIMAL_2(p, &own, step.penalty[2]);
+    p = PROXIMAL_3(p, &own, step.penalty[3]);
+    p = PROXIMAL_4(p, &own, step.penalty[4]);
+    *paid = own.paid;
+    if (!LATE)
+        AFTER(p, s, rule);
     return p;
 }
 
@@ -210,7 +224,7 @@ void skip_block(const struct tik_place place, __global float *grad, __global flo
 /*
  * Work-group b takes block b of the spans, or, without them, of `count` elements in a row. Its
  * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. What a policy does
- * not use is NULL: states, the sum of gradients, the average, factors, rows, partial sums.
+ * not use is NULL: states, the sum of gradients, the average, payments, factors, rows, partial sums.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_step(const ulong count,
@@ -224,6 +238,7 @@ void tik_step(const ulong count,
               __global float *restrict state3,
               __global float *restrict sum,
               __global float *restrict ema,
+              __global float *restrict paid,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
               __global const float *restrict clips,
@@ -269,7 +284,8 @@ void tik_step(const ulong count,
         float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
         const float g = prepare(p, grad[at.grad + i], before, around, place, j, step);
-        p = step_element(p, g, s, step, rule);
+        float payment = PAID ? paid[at.state[TIK_PAID] + i] : 0.0f;
+        p = step_element(p, g, s, &payment, step, rule);
 
         param[at.param + i] = p;
         if (STORED > 0)
@@ -280,6 +296,8 @@ void tik_step(const ulong count,
             state2[at.state[2] + i] = s[2];
         if (STORED > 3)
             state3[at.state[3] + i] = s[3];
+        if (PAID)
+            paid[at.state[TIK_PAID] + i] = payment;
         if (SUM)
             sum[at.state[TIK_SUM] + i] = 0.0f;
         if (ZERO_GRAD)
@@ -297,11 +315,15 @@ void tik_step(const ulong count,
         report_block(&report, partials + place.slot, scratch);
 }
 
-/* Average and report, once penalties on whole rows or tensors have had their turn. */
+/* What reads the new p, once penalties on whole rows or tensors have had their turn. */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_late(__global const struct tik_span *restrict spans,
               const uint span_count,
               __global const float *restrict param,
+              __global float *restrict state0,
+              __global float *restrict state1,
+              __global float *restrict state2,
+              __global float *restrict state3,
               __global float *restrict ema,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
@@ -309,11 +331,13 @@ void tik_late(__global const struct tik_span *restrict spans,
               __global const struct tik_progress *restrict progress,
               const uint group,
               const struct step_scalars step_values,
+              const struct SCALARS rule_values,
               __global struct tik_partial *restrict partials)
 {
     __local float scratch[REPORT ? LOCAL_SIZE : 1];
     const struct tik_offsets at = offsets;
     const struct step_scalars step = pick_step(step_values, rows, progress, group);
+    const struct SCALARS rule = pick_rule(rule_values, rows, progress, group);
     const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
     if (GUARD && control->skip)
         return;
@@ -321,10 +345,28 @@ void tik_late(__global const struct tik_span *restrict spans,
     if (REPORT)
         report_none(&report);
     for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
-        const float p = param[at.param + place.first + j];
-        const ulong i = at.state[TIK_EMA] + place.first + j;
+        const ulong i = place.first + j;
+        const float p = param[at.param + i];
+        float s[4];
+        if (STATES_AFTER > 0)
+            s[0] = state0[at.state[0] + i];
+        if (STATES_AFTER > 1)
+            s[1] = state1[at.state[1] + i];
+        if (STATES_AFTER > 2)
+            s[2] = state2[at.state[2] + i];
+        if (STATES_AFTER > 3)
+            s[3] = state3[at.state[3] + i];
+        AFTER(p, s, rule);
+        if (STATES_AFTER > 0)
+            state0[at.state[0] + i] = s[0];
+        if (STATES_AFTER > 1)
+            state1[at.state[1] + i] = s[1];
+        if (STATES_AFTER > 2)
+            state2[at.state[2] + i] = s[2];
+        if (STATES_AFTER > 3)
+            state3[at.state[3] + i] = s[3];
         if (EMA)
-            ema[i] = average(ema[i], p, step);
+            ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], p, step);
         if (REPORT)
             report_element(&report, j, p, step);
     }

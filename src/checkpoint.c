@@ -332,10 +332,9 @@ enum tik_status tik_checkpoint_load(struct tik_optimizer *optimizer,
     if (status != TIK_OK)
         return status;
     const size_t tensors = tik_optimizer_tensors(optimizer);
-    struct match *matches = calloc(tensors * TIK_MAX_STATES + 1, sizeof *matches);
+    struct match *matches = calloc(tensors * TIK_ARRAYS + 1, sizeof *matches);
     if (matches == NULL)
-        return tik_error_memory("the names of the state",
-                                tensors * TIK_MAX_STATES * sizeof *matches);
+        return tik_error_memory("the names of the state", tensors * TIK_ARRAYS * sizeof *matches);
     size_t count = 0;
     for (size_t i = 0; status == TIK_OK && i < tensors; i++)
         status = match_tensor(optimizer, i, state, matches, &count);

@@ -89,12 +89,12 @@ enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t 
 static double *find_carried(const struct tik_optimizer *optimizer, size_t group, const char *name)
 {
     struct tik_group *found = &optimizer->groups[group];
-    const struct tik_rule_row *rule = found->policy.rule;
-    for (size_t i = 0; i < rule->carried_count; i++)
-        if (name != NULL && strcmp(rule->carried[i], name) == 0)
+    const char *carried;
+    for (size_t i = 0; (carried = tik_plan_carried(&found->plan, i)) != NULL; i++)
+        if (name != NULL && strcmp(carried, name) == 0)
             return &found->carried[0][i];
-    tik_error_set(TIK_ERROR_ARGUMENT, "rule %s carries no scalar '%s'", rule->info.name,
-                  name != NULL ? name : "(NULL)");
+    tik_error_set(TIK_ERROR_ARGUMENT, "rule %s carries no scalar '%s'",
+                  found->policy.rule->info.name, name != NULL ? name : "(NULL)");
     return NULL;
 }
 
@@ -103,8 +103,7 @@ const char *tik_optimizer_carried_name(const struct tik_optimizer *optimizer, si
 {
     if (group >= optimizer->group_count)
         return NULL;
-    const struct tik_rule_row *rule = optimizer->groups[group].policy.rule;
-    return index < rule->carried_count ? rule->carried[index] : NULL;
+    return tik_plan_carried(&optimizer->groups[group].plan, index);
 }
 
 enum tik_status tik_optimizer_carried(struct tik_optimizer *optimizer, size_t group,
@@ -145,6 +144,14 @@ void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optim
     *stats = optimizer->stats;
 }
 
+static enum tik_conformance weaker(const struct tik_backend_ops *ops,
+                                   const struct tik_program *program, enum tik_conformance other)
+{
+    const enum tik_conformance own =
+        program != NULL ? ops->program_conformance(program) : TIK_EXACT;
+    return own > other ? own : other;
+}
+
 /* A program that could not be had says nothing: the scalar path took its steps. */
 enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
 {
@@ -155,8 +162,9 @@ enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optim
     for (size_t g = 0; g <= optimizer->group_count; g++) {
         const struct tik_program *program =
             g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;
-        if (program != NULL && ops->program_conformance(program) > weakest)
-            weakest = ops->program_conformance(program);
+        weakest = weaker(ops, program, weakest);
+        for (size_t i = 0; g < optimizer->group_count && i < TIK_PENALTY_SLOTS; i++)
+            weakest = weaker(ops, optimizer->groups[g].units[i], weakest);
     }
     return weakest;
 }

@@ -81,7 +81,8 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
                                                     .exponent_tail = 0x1.5p-14f,
                                                     .low = -3.5f,
                                                     .high = 2.25f,
-                                                    .radius = 1.5f};
+                                                    .radius = 1.5f,
+                                                    .total = 0.07f};
 }
 
 /* ---- what a run reads and writes ---- */
@@ -121,7 +122,8 @@ static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
                                   .length = tensors[i].length,
                                   .step = row,
                                   .stride = 1,
-                                  .units = 1};
+                                  .units = 1,
+                                  .columns = row};
         if (scope == TIK_SCOPE_ROW) {
             span->length = row;
             span->units = rows;
@@ -188,6 +190,8 @@ static bool is_used(const struct tik_plan *plan, size_t k)
         return plan->gather.mean;
     if (plan->kind != TIK_PROGRAM_STEP)
         return false;
+    if (k - 2 == TIK_PAID)
+        return plan->cumulative;
     return k - 2 == TIK_EMA ? plan->ema : k - 2 < plan->variant->state_count;
 }
 

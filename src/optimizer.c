@@ -492,7 +492,7 @@ static enum tik_status change_policy(struct tik_optimizer *optimizer, struct tik
                                      const struct tik_policy *policy, const char *option)
 {
     enum tik_status status = tik_policy_check(policy);
-    if (status == TIK_OK && policy->rule->carried_count > 0)
+    if (status == TIK_OK && tik_plan_carried(&group->plan, 0) != NULL)
         status = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
     if (status != TIK_OK)
         return status;

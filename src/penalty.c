@@ -7,12 +7,25 @@ const char *const tik_all_applications[] = {"coupled", "decoupled", "proximal", 
 const char *const tik_smooth_applications[] = {"coupled", "proximal", NULL};
 const char *const tik_proximal_only[] = {"proximal", NULL};
 const char *const tik_conventions[] = {"lr", "schedule", "none", NULL};
+const char *const tik_metrics[] = {"euclidean", "diagonal", NULL};
+const char *const tik_units[] = {"tensor", "row", "column", NULL};
 
 extern const struct tik_penalty_row tik_penalty_l2, tik_penalty_l1, tik_penalty_elastic_net,
-    tik_penalty_lp, tik_penalty_box;
+    tik_penalty_lp, tik_penalty_box, tik_penalty_group_lasso, tik_penalty_max_norm,
+    tik_penalty_l2_ball, tik_penalty_l1_ball, tik_penalty_simplex, tik_penalty_l1_cumulative;
 
 static const struct tik_penalty_row *const rows[] = {
-    &tik_penalty_l2, &tik_penalty_l1, &tik_penalty_elastic_net, &tik_penalty_lp, &tik_penalty_box,
+    &tik_penalty_l2,
+    &tik_penalty_l1,
+    &tik_penalty_elastic_net,
+    &tik_penalty_lp,
+    &tik_penalty_box,
+    &tik_penalty_group_lasso,
+    &tik_penalty_max_norm,
+    &tik_penalty_l2_ball,
+    &tik_penalty_l1_ball,
+    &tik_penalty_simplex,
+    &tik_penalty_l1_cumulative,
 };
 
 static const size_t row_count = sizeof rows / sizeof *rows;

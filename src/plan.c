@@ -62,11 +62,17 @@ static void fill_slot(const struct entry *entry, bool report, struct tik_plan *p
         plan->decoupled = true;
     }
     if (entry->application == TIK_PROXIMAL) {
+        const bool diagonal = tik_policy_is_diagonal(&entry->penalty);
         slot->proximal = form->proximal;
+        slot->own = diagonal ? form->diagonal : form->cumulative;
         slot->group = form->group_proximal;
+        plan->diagonal |= diagonal;
+        plan->cumulative |= row->carry != NULL;
     }
-    if (report)
+    if (report) {
         slot->value = form->value;
+        slot->sums_norms = form->sums_norms;
+    }
 }
 
 void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gather, bool report,
@@ -86,7 +92,7 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
     for (size_t i = 0; i < plan->penalty_count; i++) {
         fill_slot(&entries[i], report, plan, &plan->penalty[i]);
         if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
-            plan->late = report || plan->ema;
+            plan->late = report || plan->ema || plan->variant->after != NULL;
     }
 }
 
@@ -105,8 +111,9 @@ void tik_plan_group(const struct tik_gather *gather, const struct tik_group_form
 bool tik_plan_elementwise(const struct tik_plan *plan)
 {
     const struct tik_gather *gather = &plan->gather;
-    bool alone = plan->variant->measure == NULL && !plan->ema && !plan->report && !gather->mean &&
-                 !gather->guard && !gather->zero_grad && !gather->unscale &&
+    bool alone = plan->variant->measure == NULL && !plan->ema && !plan->report &&
+                 !plan->cumulative && !gather->mean && !gather->guard && !gather->zero_grad &&
+                 !gather->unscale &&
                  (gather->clip == TIK_CLIP_NONE || gather->clip == TIK_CLIP_ALL);
     for (size_t i = 0; i < plan->penalty_count; i++)
         alone &= plan->penalty[i].group == NULL;
@@ -133,7 +140,9 @@ size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
         bool used;
         size_t number;
         const char *name;
-    } others[] = {{plan->gather.mean, TIK_SUM, "grad_sum"}, {plan->ema, TIK_EMA, "ema"}};
+    } others[] = {{plan->gather.mean, TIK_SUM, "grad_sum"},
+                  {plan->ema, TIK_EMA, "ema"},
+                  {plan->cumulative, TIK_PAID, "q"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].used) {
             numbers[count] = others[i].number;
@@ -141,6 +150,15 @@ size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
         }
     names[count] = NULL;
     return count;
+}
+
+/* The letter is that of the paper: cl/cumulative.cl. */
+const char *tik_plan_carried(const struct tik_plan *plan, size_t index)
+{
+    const struct tik_rule_row *rule = plan->rule;
+    if (index < rule->carried_count)
+        return rule->carried[index];
+    return index == rule->carried_count && plan->cumulative ? "u" : NULL;
 }
 
 /* What a decoupled decay is multiplied by: tik_conventions in their order. */
@@ -170,6 +188,11 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
             decay += decay_factor(tik_policy_convention(penalty), lr, multiplier) *
                      penalty->row->decay(penalty->option);
         penalty->row->scalars(penalty->option, lr, &values->row.step.penalty[i]);
+        if (penalty->row->carry != NULL) {
+            double *total = &carried[plan->rule->carried_count];
+            *total = penalty->row->carry(penalty->option, lr, *total);
+            values->row.step.penalty[i].total = (float)*total;
+        }
     }
     values->row.step.decay = (float)decay;
     values->row.step.ema_decay = (float)policy->ema_decay;
@@ -254,14 +277,18 @@ static void define_step(struct text *text, const struct tik_plan *plan)
         plan->maximize ? "ascend" : "descend", plan->variant->stage, plan->rule->stem,
         subtraction(plan), stage_name(plan->variant->after, "after_none"));
     add_measure(text, plan->variant);
-    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d", plan->gather.mean, plan->ema,
-        plan->report, plan->late);
+    add(text, " -DRATE=%s -DPAID=%d",
+        stage_name(plan->diagonal ? plan->variant->rate : NULL, "rate_none"), plan->cumulative);
+    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d -DSTATES_AFTER=%zu", plan->gather.mean,
+        plan->ema, plan->report, plan->late,
+        plan->variant->after != NULL ? plan->variant->state_count : 0);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++) {
         const struct tik_plan_penalty *slot = &plan->penalty[i];
         add(text, " -DCOUPLED_%zu=%s -DPROXIMAL_%zu=%s -DVALUE_%zu=%s", i,
             stage_name(slot->coupled.name, "coupled_none"), i,
-            stage_name(slot->proximal.name, "proximal_none"), i,
-            stage_name(slot->value.name, "value_none"));
+            slot->own.name != NULL ? slot->own.name
+                                   : stage_name(slot->proximal.name, "proximal_none"),
+            i, stage_name(slot->value.name, "value_none"));
     }
 }
 
@@ -277,8 +304,9 @@ static void define_group(struct text *text, const struct tik_plan *plan)
 {
     const struct tik_group_form *form = plan->group;
     const char *shape = stage_name(form->shape, "l1_ball");
-    add(text, "-DGUARD=%d -DFACTOR=%s -DHEIGHT=height_%s -DLEVEL=level_%s -DREST=rest_%s",
-        plan->gather.guard, stage_name(form->factor, "factor_ball"), shape, shape, shape);
+    add(text, "-DGUARD=%d -DFACTOR=%s -DHEIGHT=height_%s -DREST=rest_%s -DBALL=%d",
+        plan->gather.guard, stage_name(form->factor, "factor_ball"), shape, shape,
+        form->shape_twin != NULL && form->shape_twin->ball);
 }
 
 /* Pointers and their choice in many.cl, by the number of states. */
@@ -330,8 +358,9 @@ static bool same_gather(const struct tik_gather *a, const struct tik_gather *b)
 static bool same_stages(const struct tik_plan_penalty *a, const struct tik_plan_penalty *b)
 {
     return a->coupled.twin == b->coupled.twin && a->proximal.twin == b->proximal.twin &&
-           a->value.twin == b->value.twin && a->group == b->group && a->scope == b->scope &&
-           a->group_coupled == b->group_coupled;
+           a->own.twin == b->own.twin && a->value.twin == b->value.twin && a->group == b->group &&
+           a->scope == b->scope && a->group_coupled == b->group_coupled &&
+           a->sums_norms == b->sums_norms;
 }
 
 /* By what the defines are made of, not by their text: it is asked at every step. */
@@ -339,7 +368,8 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
 {
     bool equal = a->kind == b->kind && same_gather(&a->gather, &b->gather) && a->rule == b->rule &&
                  a->variant == b->variant && a->maximize == b->maximize &&
-                 a->decoupled == b->decoupled && a->ema == b->ema && a->report == b->report &&
+                 a->decoupled == b->decoupled && a->diagonal == b->diagonal &&
+                 a->cumulative == b->cumulative && a->ema == b->ema && a->report == b->report &&
                  a->late == b->late && a->packed == b->packed && a->group == b->group;
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
         equal &= same_stages(&a->penalty[i], &b->penalty[i]);

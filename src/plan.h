@@ -33,9 +33,11 @@ enum tik_program_kind {
 /* One penalty in its slot; a stage without a name is not used. */
 struct tik_plan_penalty {
     struct tik_penalty_stage coupled, proximal, value;
+    struct tik_own_stage own;           /* in the place of proximal */
     const struct tik_group_form *group; /* of a penalty on units; NULL: elementwise */
     enum tik_scope scope;               /* of the units */
     bool group_coupled;                 /* before the step, not after it */
+    bool sums_norms;                    /* its share of the report is of the norms of its units */
 };
 
 struct tik_plan {
@@ -44,11 +46,13 @@ struct tik_plan {
     const struct tik_rule_row *rule; /* from here on of TIK_PROGRAM_STEP alone */
     const struct tik_variant *variant;
     bool maximize;
-    bool decoupled; /* p - (decay*p + step) instead of p - step */
+    bool decoupled;  /* p - (decay*p + step) instead of p - step */
+    bool diagonal;   /* a proximal stage asks for each element's own step, */
+    bool cumulative; /* or for what it has paid */
     bool ema;
     bool report;
     uint32_t packed; /* tensors in buffers of their own that one launch takes; 0: of one tensor */
-    bool late;       /* average and report come after penalties on units */
+    bool late; /* what reads the new p comes after penalties on units */
     size_t penalty_count;
     struct tik_plan_penalty penalty[TIK_PENALTY_SLOTS];
     const struct tik_group_form *group; /* of TIK_PROGRAM_GROUP */
@@ -88,12 +92,15 @@ size_t tik_plan_coupled_group(const struct tik_plan *plan);
 size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
                        const char *names[TIK_ARRAYS + 1]);
 
+/* The name of the index-th scalar that a group carries from step to step; NULL past the end. */
+const char *tik_plan_carried(const struct tik_plan *plan, size_t index);
+
 /* The same stages, so that one program serves both. */
 bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b);
 
 /*
  * The numbers of step t >= 1 at lr * multiplier; row.step.gradient is the caller's to fill.
- * `carried`: the rule's own of the step before, which become those of this step.
+ * `carried`: what the group carried from the step before, which becomes that of this step.
  */
 void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *policy,
                      double multiplier, uint64_t step, double *carried,

@@ -172,6 +172,11 @@ static enum tik_status set_penalty_option(struct tik_policy *policy, size_t inde
     struct tik_policy_penalty *penalty = &policy->penalty[index];
     char owner[64];
     snprintf(owner, sizeof owner, "penalty %s", penalty->row->info.name);
+    if (penalty->row->scope != NULL && strcmp(name, "metric") == 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "%s has no option metric: where each element has its own step, the "
+                             "proximal point of a whole row, column or tensor has no closed form",
+                             owner);
     return set_option(penalty->row->info.options, penalty->row->info.option_count, owner, name,
                       text, value, penalty->option);
 }
@@ -248,6 +253,13 @@ double tik_policy_convention(const struct tik_policy_penalty *penalty)
     return i < info->option_count ? penalty->option[i] : 0;
 }
 
+bool tik_policy_is_diagonal(const struct tik_policy_penalty *penalty)
+{
+    const struct tik_penalty_info *info = &penalty->row->info;
+    const size_t i = tik_option_find(info->options, info->option_count, "metric");
+    return i < info->option_count && penalty->option[i] != 0;
+}
+
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty)
 {
     const struct tik_penalty_info *info = &penalty->row->info;
@@ -263,6 +275,71 @@ static bool doubles_decay(const struct tik_policy_penalty *penalty)
 {
     return penalty->row == tik_penalty_row_find("l2") &&
            tik_policy_application(penalty) != TIK_PROXIMAL;
+}
+
+/* What the frame of a step, cl/step.cl, has one place for, or one order. */
+static enum tik_status check_units(const struct tik_policy *policy)
+{
+    const char *coupled = NULL, *late = NULL;
+    for (size_t i = 0; i < policy->penalty_count; i++) {
+        const struct tik_policy_penalty *penalty = &policy->penalty[i];
+        const char *name = penalty->row->info.name;
+        const enum tik_application application = tik_policy_application(penalty);
+        if (penalty->row->scope == NULL) {
+            if (application != TIK_COUPLED && late != NULL)
+                return tik_error_set(TIK_ERROR_ARGUMENT,
+                                     "penalty %s comes after %s, which is on whole rows, columns "
+                                     "or tensors: those are last; add %s before %s",
+                                     name, late, name, late);
+            continue;
+        }
+        if (application == TIK_PROXIMAL) {
+            late = name;
+            continue;
+        }
+        if (coupled != NULL)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "penalties %s and %s are both coupled and on units; a policy "
+                                 "takes one such, and the other has to be proximal",
+                                 coupled, name);
+        coupled = name;
+    }
+    return TIK_OK;
+}
+
+static enum tik_status check_metric(const struct tik_policy *policy,
+                                    const struct tik_policy_penalty *penalty)
+{
+    const char *name = penalty->row->info.name, *rule = policy->rule->info.name;
+    if (!tik_policy_is_diagonal(penalty))
+        return TIK_OK;
+    if (tik_policy_application(penalty) != TIK_PROXIMAL)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "penalty %s: metric is diagonal, and the application is not "
+                             "proximal: the others have no metric",
+                             name);
+    if (policy->rule->choose(policy->option)->rate == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "penalty %s: metric is diagonal, and rule %s gives no element a step "
+                             "of its own; allowed is euclidean",
+                             name, rule);
+    return TIK_OK;
+}
+
+static enum tik_status check_penalties(const struct tik_policy *policy)
+{
+    size_t cumulative = 0;
+    enum tik_status status = check_units(policy);
+    for (size_t i = 0; i < policy->penalty_count && status == TIK_OK; i++) {
+        status = check_metric(policy, &policy->penalty[i]);
+        cumulative += policy->penalty[i].row->carry != NULL;
+    }
+    if (status == TIK_OK && cumulative > 1)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "there are %zu penalties l1_cumulative; a policy keeps what one of "
+                             "them was paid: add up their weights",
+                             cumulative);
+    return status;
 }
 
 enum tik_status tik_policy_check(const struct tik_policy *policy)
@@ -282,5 +359,8 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
         if (penalty->row->choose(penalty->option) == NULL)
             return TIK_ERROR_ARGUMENT;
     }
+    const enum tik_status status = check_penalties(policy);
+    if (status != TIK_OK)
+        return status;
     return policy->rule->check != NULL ? policy->rule->check(policy->option) : TIK_OK;
 }

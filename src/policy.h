@@ -37,6 +37,9 @@ void tik_policy_make_decay(struct tik_policy_penalty *penalty, double weight);
 /* The index among tik_conventions; 0 for a penalty that has none. */
 double tik_policy_convention(const struct tik_policy_penalty *penalty);
 
+/* Whether its proximal stage takes each element's own step. */
+bool tik_policy_is_diagonal(const struct tik_policy_penalty *penalty);
+
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "optimizer.h"
+#include "scalar/group.h"
 #include "scalar/numeric.h"
 #include "scalar/reduce.h"
 
@@ -66,6 +67,91 @@ static enum tik_status read_partials(struct tik_optimizer *optimizer, size_t gro
     return status;
 }
 
+/* ---- penalties that are a sum of norms ---- */
+
+/* A tensor's parameters, the sums of the blocks of a unit, and the norms of its units. */
+struct norms {
+    float *values, *blocks, *units, *totals;
+};
+
+static enum tik_status make_norms(const struct tik_store *store, size_t group, struct norms *norms)
+{
+    size_t most = 1;
+    for (size_t t = 0; t < store->tensor_count; t++)
+        if (store->tensors[t].group == group && store->tensors[t].count > most)
+            most = store->tensors[t].count;
+    const size_t blocks = most / TIK_BLOCK + 1, tensors = store->tensor_count;
+    float *made = malloc((2 * most + blocks + tensors) * sizeof *made);
+    if (made == NULL)
+        return tik_error_memory("the norms of the report", 2 * most * sizeof *made);
+    *norms = (struct norms){made, made + most, made + most + blocks, made + 2 * most + blocks};
+    return TIK_OK;
+}
+
+static float norm_of_unit(const struct tik_span *span, uint32_t unit, const struct norms *norms)
+{
+    const float *first = norms->values + unit * span->step;
+    size_t count = 0;
+    for (uint64_t done = 0; done < span->length; done += TIK_BLOCK) {
+        const uint64_t rest = span->length - done;
+        norms->blocks[count++] =
+            tik_scalar_group_squares((size_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK),
+                                     first + done * span->stride, span->stride);
+    }
+    return square_root(tik_row_sum(norms->blocks, count));
+}
+
+/*
+ * The sum of the norms of the group's units, by the trees of cl/group.cl: units first, then
+ * tensors. The parameters are read: a step that was skipped left no sums of them.
+ */
+static enum tik_status sum_norms(const struct tik_store *store, size_t group, enum tik_scope scope,
+                                 const struct norms *norms, float *sum)
+{
+    size_t count = 0;
+    for (size_t t = 0; t < store->tensor_count; t++) {
+        const struct tik_entry *entry = &store->tensors[t];
+        if (entry->group != group || !entry->active || entry->count == 0)
+            continue;
+        const enum tik_status status = tik_piece_read(store, &store->pieces[entry->piece], 0,
+                                                      entry->first, entry->count, norms->values);
+        if (status != TIK_OK)
+            return status;
+        struct tik_span span;
+        tik_span_cut(entry, scope, &span);
+        for (uint32_t u = 0; u < span.units; u++)
+            norms->units[u] = norm_of_unit(&span, u, norms);
+        norms->totals[count++] = tik_row_sum(norms->units, span.units);
+    }
+    *sum = tik_row_sum(norms->totals, count);
+    return TIK_OK;
+}
+
+/* Adds what is not a sum over elements. */
+static enum tik_status add_norms(const struct tik_optimizer *optimizer, size_t number,
+                                 struct tik_report *report)
+{
+    const struct tik_group *group = &optimizer->groups[number];
+    enum tik_status status = TIK_OK;
+    for (size_t i = 0; i < group->plan.penalty_count && status == TIK_OK; i++) {
+        const struct tik_plan_penalty *penalty = &group->plan.penalty[i];
+        struct norms norms = {0};
+        float sum = 0.0f;
+        if (!penalty->sums_norms)
+            continue;
+        status = make_norms(&optimizer->store, number, &norms);
+        if (status != TIK_OK)
+            break;
+        fenv_t saved;
+        tik_numeric_enter(&saved);
+        status = sum_norms(&optimizer->store, number, penalty->scope, &norms, &sum);
+        report->penalty = (float)report->penalty + group->values.row.step.penalty[i].weight * sum;
+        tik_numeric_leave(&saved);
+        free(norms.values);
+    }
+    return status;
+}
+
 /* A caller who flushes subnormals gets his clip whole. */
 static enum tik_status read_control(struct tik_optimizer *optimizer, struct tik_report *report)
 {
@@ -107,6 +193,8 @@ enum tik_status tik_optimizer_report(struct tik_optimizer *optimizer, size_t gro
         return tik_optimizer_settle(optimizer, status);
     *report = (struct tik_report){.clip = 1, .lr = optimizer->groups[group].lr};
     status = read_partials(optimizer, group, report);
+    if (status == TIK_OK)
+        status = add_norms(optimizer, group, report);
     if (status == TIK_OK && optimizer->guard.control != NULL)
         status = read_control(optimizer, report);
     return tik_optimizer_settle(optimizer, status);

@@ -23,23 +23,25 @@ static uint64_t count_blocks(const struct tik_span *span)
     return span->units * ((span->length + TIK_BLOCK - 1) / TIK_BLOCK);
 }
 
-/* The elements of a tensor that has some, as units of a scope. */
-static struct tik_span cut(const struct tik_entry *entry, enum tik_scope scope)
+void tik_span_cut(const struct tik_entry *entry, enum tik_scope scope, struct tik_span *span)
 {
     const size_t rows = count_rows(entry), row = entry->count / rows;
-    struct tik_span span = {
-        .first = entry->first, .length = entry->count, .step = row, .stride = 1, .units = 1};
+    *span = (struct tik_span){.first = entry->first,
+                              .length = entry->count,
+                              .step = row,
+                              .stride = 1,
+                              .units = 1,
+                              .columns = entry->rank > 1 ? (uint32_t)row : 1};
     if (scope == TIK_SCOPE_ROW && entry->rank > 1) {
-        span.length = row;
-        span.units = (uint32_t)rows;
+        span->length = row;
+        span->units = (uint32_t)rows;
     }
     if (scope == TIK_SCOPE_COLUMN && entry->rank > 1) {
-        span.length = rows;
-        span.step = 1;
-        span.stride = (uint32_t)row;
-        span.units = (uint32_t)row;
+        span->length = rows;
+        span->step = 1;
+        span->stride = (uint32_t)row;
+        span->units = (uint32_t)row;
     }
-    return span;
 }
 
 static enum tik_status make_room(struct tik_store *store, enum tik_scope scope)
@@ -74,7 +76,8 @@ static uint64_t fill(struct tik_store *store, enum tik_scope scope)
         if (row != NULL)
             *row = (struct tik_tensor_blocks){.first = (uint32_t)slots};
         if (entry->count > 0) {
-            struct tik_span span = cut(entry, scope);
+            struct tik_span span;
+            tik_span_cut(entry, scope, &span);
             const uint64_t blocks = count_blocks(&span);
             span.block = (uint32_t)spans->blocks;
             span.order = (uint32_t)spans->units;

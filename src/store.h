@@ -117,7 +117,10 @@ enum tik_status tik_piece_read(const struct tik_store *store, const struct tik_p
 enum tik_status tik_piece_write(const struct tik_store *store, const struct tik_piece *piece,
                                 size_t array, uint64_t first, size_t count, const float *values);
 
-/* spans.c: the host's tables, from the tensors that are active. */
+/* spans.c: the elements of a tensor that has some, as units of a scope. */
+void tik_span_cut(const struct tik_entry *entry, enum tik_scope scope, struct tik_span *span);
+
+/* The host's tables, from the tensors that are active. */
 enum tik_status tik_spans_make(struct tik_store *store);
 
 /* workspace.c: buffers of a backend's own for what the store's needs name. */

@@ -32,10 +32,12 @@ struct tik_variant {
     const struct tik_measure *measure; /* NULL: the step asks for no norm */
     const char *after; /* function that comes after the proximal stages; NULL: none */
     tik_after_twin *after_twin;
+    const char *rate; /* function that gives each element's own step; NULL: they have none */
+    tik_rate_twin *rate_twin;
 };
 
-/* Float64 scalars that a rule may carry from step to step. */
-#define TIK_MAX_CARRIED 2
+/* Float64 scalars that a group may carry from step to step: its rule's, then that of a penalty. */
+#define TIK_MAX_CARRIED 3
 
 struct tik_rule_row {
     struct tik_rule_info info;
@@ -71,6 +73,12 @@ struct tik_penalty_stage {
     tik_penalty_twin *twin;
 };
 
+/* A proximal one of cl/diagonal.cl or cl/cumulative.cl. */
+struct tik_own_stage {
+    const char *name;
+    tik_own_twin *twin;
+};
+
 /* A penalty on whole units: its stages in cl/group.cl and their twins. */
 struct tik_group_form {
     const char *factor; /* of the unit's elements; NULL: a projection */
@@ -83,7 +91,10 @@ struct tik_group_form {
 struct tik_penalty_form {
     struct tik_penalty_stage coupled, proximal, value;
     struct tik_penalty_stage decoupled_rest; /* proximal, beside a decoupled l2 part */
+    struct tik_own_stage diagonal;   /* proximal, with each element's own step, if that differs */
+    struct tik_own_stage cumulative; /* proximal, with what each element has paid */
     const struct tik_group_form *group_coupled, *group_proximal; /* NULL: elementwise */
+    bool sums_norms; /* its value is weight times the sum of the norms of its units */
 };
 
 struct tik_penalty_row {
@@ -96,6 +107,11 @@ struct tik_penalty_row {
     double (*decay)(const double *options);
     /* Which units it is on. NULL: it is elementwise. */
     enum tik_scope (*scope)(const double *options);
+    /*
+     * What a cumulative penalty carries on from a step whose own learning rate is lr, which its
+     * proximal stage gets as `total`. NULL: it is not cumulative.
+     */
+    double (*carry)(const double *options, double lr, double carried);
 };
 
 const struct tik_rule_row *tik_rule_row_find(const char *name);

@@ -26,6 +26,8 @@ static enum tik_status check_elementwise(const struct tik_plan *plan)
     for (size_t i = 0; i < plan->penalty_count; i++)
         if (plan->penalty[i].group != NULL)
             what = "a penalty on rows, columns or tensors";
+    if (plan->cumulative)
+        what = "a penalty that keeps what each element has paid";
     if (plan->ema)
         what = "an average of the parameters";
     if (what == NULL)

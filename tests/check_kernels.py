@@ -36,6 +36,15 @@ RULES = {
     'ademamix': [('ademamix', 3)],
 }
 AFTER = {'asgd': 'asgd_average'}
+# Each element's own step, and the penalties that ask for it, or for what the element has paid.
+RATE = {'adam': 'adam_rate', 'adam_amsgrad': 'adam_amsgrad_rate', 'nadam': 'nadam_rate',
+        'radam': 'radam_rate', 'adamax': 'adamax_rate', 'adagrad': 'adagrad_rate',
+        'adadelta': 'adadelta_rate', 'rmsprop': 'rmsprop_rate', 'rmsprop_momentum': 'rmsprop_rate',
+        'rmsprop_centered': 'rmsprop_centered_rate',
+        'rmsprop_centered_momentum': 'rmsprop_centered_rate', 'adabelief': 'adabelief_rate',
+        'ademamix': 'ademamix_rate'}
+OWN = ('l1_diagonal', 'l2_diagonal', 'elastic_net_diagonal', 'lp_three_halves_diagonal',
+       'lp_cubic_diagonal', 'l1_cumulative')
 SUBTRACT = {'ftrl': 'replace'}
 CORRECTED = ['-DQUOTIENT=corrected_quotient', '-DROOT=corrected_root']
 PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic', 'lp_power')
@@ -84,6 +93,8 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
               'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend', 'RULE': form,
               'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
               'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
+              'STATES_AFTER': states if stem in AFTER else 0, 'RATE': RATE.get(form, 'rate_none'),
+              'PAID': report,
               'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
               'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
               **MEASURE.get(form, MEASURE.get(stem, {}))}
@@ -135,7 +146,12 @@ def check_syntax(clang, programs):
         for factor, shape in itertools.product(FACTORS, SHAPES):
             count += check_program(clang, programs['group'], {
                 'GUARD': guard, 'FACTOR': factor, 'HEIGHT': 'height_' + shape,
-                'LEVEL': 'level_' + shape, 'REST': 'rest_' + shape, 'LOCAL_SIZE': size})
+                'REST': 'rest_' + shape, 'BALL': int(shape == 'l1_ball'), 'LOCAL_SIZE': size})
+    for own, report, size in itertools.product(OWN, (0, 1), (1, 32, 256)):
+        chosen = chosen_stages('adam', 2, 'adam', 'l1', report, size)
+        for slot in range(5):
+            chosen[f'PROXIMAL_{slot}'] = 'proximal_' + own
+        count += check_program(clang, programs['adam'], chosen)
     for scope in SCOPES:
         count += check_program(clang, programs['sgd'], {
             **chosen_stages('sgd', 0, 'sgd', 'l1', 1, 256), 'CLIP': 'clip_by_unit',

@@ -287,7 +287,8 @@ START_TEST(test_report)
     for (size_t i = 0; i < form_count; i++) {
         if (i % 4 != 0 && !judge_on_scalar())
             continue;
-        const struct oracle_rule *rule = oracle_rule_find(tik_rule_at(0)->name);
+        const char *name = forms[i].penalties[0].diagonal ? "adamw" : tik_rule_at(0)->name;
+        const struct oracle_rule *rule = oracle_rule_find(name);
         struct oracle_policy policy = make_policy(rule, &rule->forms[0], &forms[i]);
         struct judge_run run = {
             .label = forms[i].label,

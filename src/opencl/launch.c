@@ -111,7 +111,6 @@ static void group_blocks(struct arguments *a, const struct tik_launch *l)
     spans(a, l);
     buffer(a, &l->arrays.param);
     value(a, sizeof l->at.param, &l->at.param);
-    buffer(a, &l->work->control);
     buffer(a, &l->work->sums);
 }
 
@@ -181,6 +180,7 @@ static void step(struct arguments *a, const struct tik_launch *l)
         buffer(a, &l->arrays.state[k]);
     buffer(a, &l->arrays.state[TIK_SUM]);
     buffer(a, &l->arrays.state[TIK_EMA]);
+    buffer(a, &l->arrays.state[TIK_PAID]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
     buffer(a, &l->work->clips);
@@ -196,11 +196,14 @@ static void late(struct arguments *a, const struct tik_launch *l)
 {
     spans(a, l);
     buffer(a, &l->arrays.param);
+    for (size_t k = 0; k < TIK_MAX_STATES; k++)
+        buffer(a, &l->arrays.state[k]);
     buffer(a, &l->arrays.state[TIK_EMA]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
     rows(a, l);
     step_values(a, l);
+    rule_values(a, l);
     buffer(a, &l->work->partials);
 }
 

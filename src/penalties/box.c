@@ -4,7 +4,7 @@
 
 #include "options.h"
 
-enum { LOW, HIGH, APPLICATION, COUNT };
+enum { LOW, HIGH, APPLICATION, METRIC, COUNT };
 
 /* The default is the non-negative orthant, as far as float32 goes. */
 static const struct tik_option options[COUNT] = {
@@ -26,6 +26,7 @@ static const struct tik_option options[COUNT] = {
                      .range = "proximal",
                      .choices = tik_proximal_only,
                      .doc = "the projection after the step"},
+    [METRIC] = OPTION_METRIC,
 };
 
 /* Its value is 0 inside and infinite outside, where p never is. */

@@ -3,7 +3,7 @@
 
 #include "options.h"
 
-enum { WEIGHT, APPLICATION, CONVENTION, L1_RATIO, COUNT };
+enum { WEIGHT, APPLICATION, CONVENTION, L1_RATIO, METRIC, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [WEIGHT] = OPTION_WEIGHT("lambda of lambda*(l1_ratio*||p||_1 + (1 - l1_ratio)/2*||p||^2)"),
@@ -16,11 +16,13 @@ static const struct tik_option options[COUNT] = {
                   .range = "[0, 1]",
                   .high = 1,
                   .doc = "share of the l1 part"},
+    [METRIC] = OPTION_METRIC,
 };
 
 static const struct tik_penalty_form form = {
     .coupled = {"coupled_elastic_net", tik_scalar_coupled_elastic_net},
     .proximal = {"proximal_elastic_net", tik_scalar_proximal_elastic_net},
+    .diagonal = {"proximal_elastic_net_diagonal", tik_scalar_proximal_elastic_net_diagonal},
     .value = {"value_elastic_net", tik_scalar_value_elastic_net},
     .decoupled_rest = {"proximal_l1", tik_scalar_proximal_l1},
 };

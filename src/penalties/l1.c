@@ -3,16 +3,18 @@
 
 #include "options.h"
 
-enum { WEIGHT, APPLICATION, COUNT };
+enum { WEIGHT, APPLICATION, METRIC, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [WEIGHT] = OPTION_WEIGHT("lambda of lambda*||p||_1"),
     [APPLICATION] = OPTION_SMOOTH_APPLICATION(1, "coupled: subgradient; proximal: exact zeros"),
+    [METRIC] = OPTION_METRIC,
 };
 
 static const struct tik_penalty_form form = {
     .coupled = {"coupled_l1", tik_scalar_coupled_l1},
     .proximal = {"proximal_l1", tik_scalar_proximal_l1},
+    .diagonal = {"proximal_l1_diagonal", tik_scalar_proximal_l1_diagonal},
     .value = {"value_l1", tik_scalar_value_l1},
 };
 

@@ -3,17 +3,19 @@
 
 #include "options.h"
 
-enum { WEIGHT, APPLICATION, CONVENTION, COUNT };
+enum { WEIGHT, APPLICATION, CONVENTION, METRIC, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [WEIGHT] = OPTION_WEIGHT("lambda of 1/2*lambda*||p||^2"),
     [APPLICATION] = OPTION_ANY_APPLICATION(0, "how it enters the step"),
     [CONVENTION] = OPTION_CONVENTION,
+    [METRIC] = OPTION_METRIC,
 };
 
 static const struct tik_penalty_form form = {
     .coupled = {"coupled_l2", tik_scalar_coupled_l2},
     .proximal = {"proximal_l2", tik_scalar_proximal_l2},
+    .diagonal = {"proximal_l2_diagonal", tik_scalar_proximal_l2_diagonal},
     .value = {"value_l2", tik_scalar_value_l2},
 };
 

@@ -4,7 +4,7 @@
 
 #include "options.h"
 
-enum { WEIGHT, EXPONENT, APPLICATION, COUNT };
+enum { WEIGHT, EXPONENT, APPLICATION, METRIC, COUNT };
 enum { COUPLED, PROXIMAL }; /* the choices of application */
 
 static const struct tik_option options[COUNT] = {
@@ -17,27 +17,32 @@ static const struct tik_option options[COUNT] = {
                   .high = 20,
                   .doc = "the exponent; proximal: 1, 1.5, 2 or 3, which have a closed form"},
     [APPLICATION] = OPTION_SMOOTH_APPLICATION(PROXIMAL, "proximal: the exact proximal point"),
+    [METRIC] = OPTION_METRIC,
 };
 
 /* With p = 1 and p = 2 it is l1 and l2, by other weights. */
 static const struct tik_penalty_form absolute = {
     .coupled = {"coupled_l1", tik_scalar_coupled_l1},
     .proximal = {"proximal_l1", tik_scalar_proximal_l1},
+    .diagonal = {"proximal_l1_diagonal", tik_scalar_proximal_l1_diagonal},
     .value = {"value_l1", tik_scalar_value_l1},
 };
 static const struct tik_penalty_form square = {
     .coupled = {"coupled_l2", tik_scalar_coupled_l2},
     .proximal = {"proximal_l2", tik_scalar_proximal_l2},
+    .diagonal = {"proximal_l2_diagonal", tik_scalar_proximal_l2_diagonal},
     .value = {"value_l2", tik_scalar_value_l2},
 };
 static const struct tik_penalty_form three_halves = {
     .coupled = {"coupled_lp_three_halves", tik_scalar_coupled_lp_three_halves},
     .proximal = {"proximal_lp_three_halves", tik_scalar_proximal_lp_three_halves},
+    .diagonal = {"proximal_lp_three_halves_diagonal", tik_scalar_proximal_lp_three_halves_diagonal},
     .value = {"value_lp_three_halves", tik_scalar_value_lp_three_halves},
 };
 static const struct tik_penalty_form cubic = {
     .coupled = {"coupled_lp_cubic", tik_scalar_coupled_lp_cubic},
     .proximal = {"proximal_lp_cubic", tik_scalar_proximal_lp_cubic},
+    .diagonal = {"proximal_lp_cubic_diagonal", tik_scalar_proximal_lp_cubic_diagonal},
     .value = {"value_lp_cubic", tik_scalar_value_lp_cubic},
 };
 

@@ -11,6 +11,8 @@ extern const char *const tik_all_applications[];
 extern const char *const tik_smooth_applications[];
 extern const char *const tik_proximal_only[];
 extern const char *const tik_conventions[];
+extern const char *const tik_metrics[];
+extern const char *const tik_units[]; /* enum tik_scope */
 
 /*
  * keep and shrink of the proximal x/(1 + c), c >= 0: keep is the power of two for which
@@ -41,6 +43,29 @@ void tik_penalty_shrink(double c, struct penalty_scalars *out);
         .high = 2, .choices = tik_conventions,                                                     \
         .doc = "what multiplies a decoupled decay: lr with its schedule, the schedule's "          \
                "multiplier alone, or nothing"                                                      \
+    }
+/* Rows, columns or the whole of a tensor. */
+#define OPTION_UNIT_OF(default_value, text)                                                        \
+    {                                                                                              \
+        .name = "unit", .type = TIK_OPTION_CHOICE, .value = default_value,                         \
+        .range = "tensor, row or column", .high = 2, .choices = tik_units, .doc = text             \
+    }
+#define OPTION_METRIC                                                                              \
+    {                                                                                              \
+        .name = "metric", .type = TIK_OPTION_CHOICE, .range = "euclidean or diagonal", .high = 1,  \
+        .choices = tik_metrics,                                                                    \
+        .doc = "proximal: the step is lr, or, of an adaptive rule, each element's own"             \
+    }
+/* As far as float32 and its squares go. */
+#define OPTION_RADIUS(text)                                                                        \
+    {                                                                                              \
+        .name = "radius", .type = TIK_OPTION_REAL, .value = 1, .range = "[1e-30, 1e30]",           \
+        .low = 1e-30, .high = 1e30, .doc = text                                                    \
+    }
+#define OPTION_PROJECTION                                                                          \
+    {                                                                                              \
+        .name = "application", .type = TIK_OPTION_CHOICE, .range = "proximal",                     \
+        .choices = tik_proximal_only, .doc = "the projection after the step"                       \
     }
 
 #endif

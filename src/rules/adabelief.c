@@ -20,8 +20,12 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"exp_avg", "exp_avg_var", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "adabelief", .twin = tik_scalar_adabelief, .states = states, .state_count = 2};
+static const struct tik_variant variant = {.stage = "adabelief",
+                                           .twin = tik_scalar_adabelief,
+                                           .states = states,
+                                           .state_count = 2,
+                                           .rate = "adabelief_rate",
+                                           .rate_twin = tik_scalar_adabelief_rate};
 
 static const struct tik_variant *choose(const double *o)
 {
@@ -40,6 +44,7 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->step_size = (float)(lr / (1.0 - tik_power(o[BETA1], step)));
     k->inverse_root = (float)(1.0 / sqrt(1.0 - tik_power(o[BETA2], step)));
     k->eps = (float)o[EPS];
+    k->lr = (float)lr;
     k->eps_root = (float)o[EPS_ROOT];
 }
 

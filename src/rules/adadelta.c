@@ -17,8 +17,12 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"square_avg", "acc_delta", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "adadelta", .twin = tik_scalar_adadelta, .states = states, .state_count = 2};
+static const struct tik_variant variant = {.stage = "adadelta",
+                                           .twin = tik_scalar_adadelta,
+                                           .states = states,
+                                           .state_count = 2,
+                                           .rate = "adadelta_rate",
+                                           .rate_twin = tik_scalar_adadelta_rate};
 
 static const struct tik_variant *choose(const double *o)
 {

@@ -18,8 +18,12 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"sum", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "adagrad", .twin = tik_scalar_adagrad, .states = states, .state_count = 1};
+static const struct tik_variant variant = {.stage = "adagrad",
+                                           .twin = tik_scalar_adagrad,
+                                           .states = states,
+                                           .state_count = 1,
+                                           .rate = "adagrad_rate",
+                                           .rate_twin = tik_scalar_adagrad_rate};
 
 static const struct tik_variant *choose(const double *o)
 {

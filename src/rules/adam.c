@@ -27,10 +27,18 @@ static const struct tik_option adamw_options[COUNT] = {
 
 static const char *const states[] = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", NULL};
 
-static const struct tik_variant adam = {
-    .stage = "adam", .twin = tik_scalar_adam, .states = states, .state_count = 2};
-static const struct tik_variant amsgrad = {
-    .stage = "adam_amsgrad", .twin = tik_scalar_adam_amsgrad, .states = states, .state_count = 3};
+static const struct tik_variant adam = {.stage = "adam",
+                                        .twin = tik_scalar_adam,
+                                        .states = states,
+                                        .state_count = 2,
+                                        .rate = "adam_rate",
+                                        .rate_twin = tik_scalar_adam_rate};
+static const struct tik_variant amsgrad = {.stage = "adam_amsgrad",
+                                           .twin = tik_scalar_adam_amsgrad,
+                                           .states = states,
+                                           .state_count = 3,
+                                           .rate = "adam_amsgrad_rate",
+                                           .rate_twin = tik_scalar_adam_amsgrad_rate};
 
 static const struct tik_variant *choose(const double *o)
 {
@@ -50,6 +58,7 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->step_size = (float)(lr / correction1);
     k->inverse_root = (float)(1.0 / sqrt(correction2));
     k->eps = (float)o[EPS];
+    k->lr = (float)lr;
 }
 
 #define EQUATION                                                                                   \

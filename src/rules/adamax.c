@@ -19,8 +19,12 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"exp_avg", "exp_inf", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "adamax", .twin = tik_scalar_adamax, .states = states, .state_count = 2};
+static const struct tik_variant variant = {.stage = "adamax",
+                                           .twin = tik_scalar_adamax,
+                                           .states = states,
+                                           .state_count = 2,
+                                           .rate = "adamax_rate",
+                                           .rate_twin = tik_scalar_adamax_rate};
 
 static const struct tik_variant *choose(const double *o)
 {
@@ -37,6 +41,7 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->beta2 = (float)o[BETA2];
     k->step_size = (float)(lr / (1.0 - tik_power(o[BETA1], step)));
     k->eps = (float)o[EPS];
+    k->lr = (float)lr;
 }
 
 const struct tik_rule_row tik_rule_adamax = {

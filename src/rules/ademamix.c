@@ -26,8 +26,12 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"exp_avg", "exp_avg_sq", "exp_avg_slow", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "ademamix", .twin = tik_scalar_ademamix, .states = states, .state_count = 3};
+static const struct tik_variant variant = {.stage = "ademamix",
+                                           .twin = tik_scalar_ademamix,
+                                           .states = states,
+                                           .state_count = 3,
+                                           .rate = "ademamix_rate",
+                                           .rate_twin = tik_scalar_ademamix_rate};
 
 static const struct tik_variant *choose(const double *o)
 {

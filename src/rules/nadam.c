@@ -22,8 +22,12 @@ static const struct tik_option options[COUNT] = {
 static const char *const states[] = {"exp_avg", "exp_avg_sq", NULL};
 static const char *const carried[] = {"mu_product", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "nadam", .twin = tik_scalar_nadam, .states = states, .state_count = 2};
+static const struct tik_variant variant = {.stage = "nadam",
+                                           .twin = tik_scalar_nadam,
+                                           .states = states,
+                                           .state_count = 2,
+                                           .rate = "nadam_rate",
+                                           .rate_twin = tik_scalar_nadam_rate};
 
 static const struct tik_variant *choose(const double *o)
 {
@@ -50,6 +54,7 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->moment_size = (float)(lr * next / (1.0 - carry[0] * next));
     k->inverse_root = (float)(1.0 / sqrt(1.0 - tik_power(o[BETA2], step)));
     k->eps = (float)o[EPS];
+    k->lr = (float)lr;
 }
 
 const struct tik_rule_row tik_rule_nadam = {

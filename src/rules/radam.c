@@ -20,8 +20,12 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"exp_avg", "exp_avg_sq", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "radam", .twin = tik_scalar_radam, .states = states, .state_count = 2};
+static const struct tik_variant variant = {.stage = "radam",
+                                           .twin = tik_scalar_radam,
+                                           .states = states,
+                                           .state_count = 2,
+                                           .rate = "radam_rate",
+                                           .rate_twin = tik_scalar_radam_rate};
 
 static const struct tik_variant *choose(const double *o)
 {
@@ -38,15 +42,16 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     const double correction2 = 1.0 - power;
     const double limit = 2.0 / (1.0 - o[BETA2]) - 1.0;
     const double rho = limit - 2.0 * (double)step * power / correction2;
-    double size = lr / (1.0 - tik_power(o[BETA1], step));
+    double rate = lr;
     if (rho > 5.0)
-        size *= sqrt((rho - 4.0) * (rho - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * rho)) *
+        rate *= sqrt((rho - 4.0) * (rho - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * rho)) *
                 sqrt(correction2);
     k->beta1 = (float)o[BETA1];
     k->one_minus_beta1 = (float)(1.0 - o[BETA1]);
     k->beta2 = (float)o[BETA2];
     k->one_minus_beta2 = (float)(1.0 - o[BETA2]);
-    k->step_size = (float)size;
+    k->step_size = (float)(rate / (1.0 - tik_power(o[BETA1], step)));
+    k->rate = (float)rate;
     k->rectified = rho > 5.0 ? 1.0f : 0.0f;
     k->eps = (float)o[EPS];
 }

@@ -19,3 +19,14 @@ void tik_scalar_adabelief(size_t n, const float *p, const float *restrict g, flo
         step[i] = divide(k.step_size * m, square_root(v) * k.inverse_root + k.eps);
     }
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+void tik_scalar_adabelief_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                               float *restrict rate)
+{
+    (void)old;
+    const struct adabelief_scalars k = *(const struct adabelief_scalars *)scalars;
+    const float *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.lr, square_root(s1[i]) * k.inverse_root + k.eps);
+}

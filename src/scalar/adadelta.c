@@ -18,3 +18,14 @@ void tik_scalar_adadelta(size_t n, const float *p, const float *restrict g, floa
         step[i] = k.lr * d;
     }
 }
+
+/* What multiplies the gradient: the step of the element itself, by the a before this step. */
+void tik_scalar_adadelta_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                              float *restrict rate)
+{
+    const struct adadelta_scalars k = *(const struct adadelta_scalars *)scalars;
+    const float *restrict s0 = s[0];
+    const float *restrict a = old[1];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = k.lr * divide(square_root(a[i] + k.eps), square_root(s0[i] + k.eps));
+}

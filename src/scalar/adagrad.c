@@ -16,3 +16,14 @@ void tik_scalar_adagrad(size_t n, const float *p, const float *restrict g, float
         step[i] = divide(k.step_size * g[i], square_root(sum) + k.eps);
     }
 }
+
+/* What multiplies the gradient: the step of the element itself. */
+void tik_scalar_adagrad_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                             float *restrict rate)
+{
+    (void)old;
+    const struct adagrad_scalars k = *(const struct adagrad_scalars *)scalars;
+    const float *restrict s0 = s[0];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.step_size, square_root(s0[i]) + k.eps);
+}

@@ -35,3 +35,25 @@ void tik_scalar_adam_amsgrad(size_t n, const float *p, const float *restrict g, 
         step[i] = divide(k.step_size * m, square_root(v_max) * k.inverse_root + k.eps);
     }
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+void tik_scalar_adam_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                          float *restrict rate)
+{
+    (void)old;
+    const struct adam_scalars k = *(const struct adam_scalars *)scalars;
+    const float *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.lr, square_root(s1[i]) * k.inverse_root + k.eps);
+}
+
+/* Likewise, by the largest second moment. */
+void tik_scalar_adam_amsgrad_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                                  float *restrict rate)
+{
+    (void)old;
+    const struct adam_scalars k = *(const struct adam_scalars *)scalars;
+    const float *restrict s2 = s[2];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.lr, square_root(s2[i]) * k.inverse_root + k.eps);
+}

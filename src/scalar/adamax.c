@@ -20,3 +20,14 @@ void tik_scalar_adamax(size_t n, const float *p, const float *restrict g, float 
         step[i] = divide(k.step_size * m, u);
     }
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+void tik_scalar_adamax_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                            float *restrict rate)
+{
+    (void)old;
+    const struct adamax_scalars k = *(const struct adamax_scalars *)scalars;
+    const float *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.lr, s1[i]);
+}

@@ -11,9 +11,9 @@
 
 float tik_scalar_factor_lasso(float squares, const struct penalty_scalars *k)
 {
-    const float norm = square_root(squares);
-    const float rest = 1.0f - divide(k->threshold, norm);
-    return norm == 0.0f || rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
+    const float share = k->threshold > 0.0f ? divide(k->threshold, square_root(squares)) : 0.0f;
+    const float rest = 1.0f - share;
+    return rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
 }
 
 float tik_scalar_factor_ball(float squares, const struct penalty_scalars *k)
@@ -66,18 +66,31 @@ static float rest_simplex(float rest, float p)
     return rest;
 }
 
-static float level_l1_ball(float level)
+const struct tik_shape_twin tik_scalar_l1_ball = {height_l1_ball, rest_l1_ball, true};
+const struct tik_shape_twin tik_scalar_simplex = {height_simplex, rest_simplex, false};
+
+struct level {
+    float high, low;
+};
+
+static struct level exact_sum(float x, float y)
 {
-    return level < 0.0f ? 0.0f : level;
+    const float sum = x + y;
+    const float part = sum - x;
+    const struct level exact = {sum, (x - (sum - part)) + (y - part)};
+    return exact;
 }
 
-static float level_simplex(float level)
+static struct level raised(struct level level, float rise)
 {
-    return level;
+    const struct level sum = exact_sum(level.high, rise);
+    return exact_sum(sum.high, level.low + sum.low);
 }
 
-const struct tik_shape_twin tik_scalar_l1_ball = {height_l1_ball, level_l1_ball, rest_l1_ball};
-const struct tik_shape_twin tik_scalar_simplex = {height_simplex, level_simplex, rest_simplex};
+static float above(const struct tik_shape_twin *shape, float p, struct level level)
+{
+    return (shape->height(p) - level.high) - level.low;
+}
 
 static float unit_top(const struct tik_shape_twin *shape, uint64_t length, const float *p,
                       size_t stride)
@@ -91,7 +104,7 @@ static float unit_top(const struct tik_shape_twin *shape, uint64_t length, const
 }
 
 static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, const float *p,
-                         size_t stride, float level, float *sums, uint32_t *count)
+                         size_t stride, struct level level, float *sums, uint32_t *count)
 {
     const size_t blocks = (size_t)((length + TIK_BLOCK - 1) / TIK_BLOCK);
     float excess[TIK_BLOCK];
@@ -99,7 +112,7 @@ static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, co
     for (size_t b = 0; b < blocks; b++) {
         for (size_t n = 0; n < TIK_BLOCK; n++) {
             const uint64_t j = (uint64_t)b * TIK_BLOCK + n;
-            const float rest = j < length ? shape->height(p[j * stride]) - level : 0.0f;
+            const float rest = j < length ? above(shape, p[j * stride], level) : 0.0f;
             excess[n] = rest <= 0.0f ? 0.0f : rest; /* a NaN stays one */
             *count += rest > 0.0f;
         }
@@ -111,18 +124,31 @@ static float unit_excess(const struct tik_shape_twin *shape, uint64_t length, co
 void tik_scalar_group_project(const struct tik_shape_twin *shape, const struct penalty_scalars *k,
                               uint64_t length, float *p, size_t stride, float *sums)
 {
-    float level = shape->level(unit_top(shape, length, p, stride) - k->radius);
+    const struct level zero = {0.0f, 0.0f};
+    uint32_t count;
+    if (shape->ball && unit_excess(shape, length, p, stride, zero, sums, &count) <= k->radius)
+        return;
+    const float top = unit_top(shape, length, p, stride);
+    const float share = divide(k->radius, (float)length);
+    struct level level = shape->ball && top < k->radius ? zero : exact_sum(top, -k->radius);
+    float before = INFINITY;
     for (size_t round = 0; round < PROJECT_ROUNDS; round++) {
-        uint32_t count;
         const float excess = unit_excess(shape, length, p, stride, level, sums, &count);
+        if (excess >= before)
+            break; /* the rest is rounding */
+        before = excess;
         const float rise = divide(excess - k->radius, (float)count);
-        if (!(rise > 0.0f) || level + rise == level)
+        level = raised(level, rise);
+        if (above(shape, top, level) < share)
+            level = exact_sum(top, -share);
+        if (shape->ball && level.high < 0.0f)
+            level = zero;
+        if (rise <= 0.0f)
             break;
-        level = level + rise;
     }
     for (uint64_t j = 0; j < length; j++) {
         float *x = &p[j * stride];
-        const float rest = shape->height(*x) - level;
+        const float rest = above(shape, *x, level);
         *x = rest <= 0.0f ? 0.0f : shape->rest(rest, *x);
     }
 }

@@ -160,8 +160,6 @@ static void norm_finish(const struct tik_launch *l, uint64_t unused)
 
 static void group_blocks(const struct tik_launch *l, uint64_t b)
 {
-    if (is_skipped(l))
-        return;
     const struct tik_place place = get_place(l, b);
     *floats(l->work->sums, place.slot) = tik_scalar_group_squares(
         place.length, floats(l->arrays.param, l->at.param + place.first), place.stride);

@@ -19,3 +19,14 @@ void tik_scalar_nadam(size_t n, const float *p, const float *restrict g, float *
                          square_root(v) * k.inverse_root + k.eps);
     }
 }
+
+/* What the means would be multiplied by, were they corrected. */
+void tik_scalar_nadam_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                           float *restrict rate)
+{
+    (void)old;
+    const struct nadam_scalars k = *(const struct nadam_scalars *)scalars;
+    const float *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.lr, square_root(s1[i]) * k.inverse_root + k.eps);
+}

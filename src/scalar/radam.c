@@ -19,3 +19,14 @@ void tik_scalar_radam(size_t n, const float *p, const float *restrict g, float *
         step[i] = k.rectified > 0.0f ? divide(plain, square_root(v) + k.eps) : plain;
     }
 }
+
+/* What multiplies the corrected mean: the step of the element itself. */
+void tik_scalar_radam_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                           float *restrict rate)
+{
+    (void)old;
+    const struct radam_scalars k = *(const struct radam_scalars *)scalars;
+    const float *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = k.rectified > 0.0f ? divide(k.rate, square_root(s1[i]) + k.eps) : k.rate;
+}

@@ -10,13 +10,17 @@ static inline float rmsprop_mean_square(const float g, float *s0, const struct r
     return *s0;
 }
 
+static inline float rmsprop_clamp(const float variance)
+{
+    return variance < 0.0f ? 0.0f : variance;
+}
+
 static inline float rmsprop_variance(const float g, float *s0, float *s1,
                                      const struct rmsprop_scalars k)
 {
     const float v = rmsprop_mean_square(g, s0, k);
     *s1 = k.alpha * *s1 + k.one_minus_alpha * g;
-    const float variance = v - *s1 * *s1;
-    return variance < 0.0f ? 0.0f : variance;
+    return rmsprop_clamp(v - *s1 * *s1);
 }
 
 void tik_scalar_rmsprop(size_t n, const float *p, const float *restrict g, float *const *s,
@@ -65,4 +69,26 @@ void tik_scalar_rmsprop_centered_momentum(size_t n, const float *p, const float 
         s2[i] = k.momentum * s2[i] + divide(g[i], d);
         step[i] = k.lr * s2[i];
     }
+}
+
+/* What multiplies the gradient: the step of the element itself. */
+void tik_scalar_rmsprop_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                             float *restrict rate)
+{
+    (void)old;
+    const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
+    const float *restrict s0 = s[0];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.lr, square_root(s0[i]) + k.eps);
+}
+
+/* Likewise, by the variance. */
+void tik_scalar_rmsprop_centered_rate(size_t n, float *const *old, float *const *s,
+                                      const void *scalars, float *restrict rate)
+{
+    (void)old;
+    const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
+    const float *restrict s0 = s[0], *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.lr, square_root(rmsprop_clamp(s0[i] - s1[i] * s1[i])) + k.eps);
 }

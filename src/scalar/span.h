@@ -8,6 +8,7 @@ struct tik_place {
     uint64_t first, stride;
     uint32_t length, slot, unit;
     uint64_t inside, row;
+    uint32_t columns;
 };
 
 static inline uint32_t find_span(const struct tik_span *spans, uint32_t count, uint32_t b)
@@ -32,6 +33,7 @@ static inline struct tik_place find_place(const struct tik_span *spans, uint32_t
         const uint64_t rest = count - place.first;
         place.inside = place.first;
         place.row = count;
+        place.columns = 1;
         place.length = (uint32_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK);
         return place;
     }
@@ -48,6 +50,7 @@ static inline struct tik_place find_place(const struct tik_span *spans, uint32_t
     place.unit = span->unit + unit;
     place.inside = done;
     place.row = span->step;
+    place.columns = span->columns;
     return place;
 }
 
@@ -77,7 +80,7 @@ static inline uint64_t unit_of_row(const struct tik_place *place, uint32_t j)
 
 static inline uint64_t unit_of_column(const struct tik_place *place, uint32_t j)
 {
-    return place->unit + (place->inside + j) % place->row;
+    return place->unit + (place->inside + j) % place->columns;
 }
 
 /* Blocks of one unit. */

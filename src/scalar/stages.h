@@ -21,6 +21,11 @@ tik_ratio_twin tik_scalar_lars_ratio_of_decayed, tik_scalar_lars_ratio_of_apex;
 
 tik_after_twin tik_scalar_asgd_average;
 
+tik_rate_twin tik_scalar_adam_rate, tik_scalar_adam_amsgrad_rate, tik_scalar_nadam_rate;
+tik_rate_twin tik_scalar_radam_rate, tik_scalar_adamax_rate, tik_scalar_adabelief_rate;
+tik_rate_twin tik_scalar_ademamix_rate, tik_scalar_adagrad_rate, tik_scalar_adadelta_rate;
+tik_rate_twin tik_scalar_rmsprop_rate, tik_scalar_rmsprop_centered_rate;
+
 tik_factor_twin tik_scalar_factor_lasso, tik_scalar_factor_ball, tik_scalar_factor_coupled_lasso;
 extern const struct tik_shape_twin tik_scalar_l1_ball, tik_scalar_simplex;
 
@@ -32,5 +37,9 @@ tik_penalty_twin tik_scalar_proximal_lp_three_halves, tik_scalar_proximal_lp_cub
 tik_penalty_twin tik_scalar_value_lp_three_halves, tik_scalar_value_lp_cubic;
 tik_penalty_twin tik_scalar_coupled_lp_power, tik_scalar_value_lp_power;
 tik_penalty_twin tik_scalar_proximal_box;
+
+tik_own_twin tik_scalar_proximal_l1_diagonal, tik_scalar_proximal_l2_diagonal;
+tik_own_twin tik_scalar_proximal_elastic_net_diagonal, tik_scalar_proximal_lp_cubic_diagonal;
+tik_own_twin tik_scalar_proximal_lp_three_halves_diagonal, tik_scalar_proximal_l1_cumulative;
 
 #endif

@@ -134,6 +134,8 @@ static void report(const struct tik_plan *plan, const struct step_scalars *step,
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block)
 {
+    if (plan->variant->after_twin != NULL)
+        plan->variant->after_twin(block->place.length, block->p, block->state, row->rule);
     if (plan->ema)
         average(block->place.length, block->state[TIK_EMA], block->p, &row->step);
     if (plan->report)
@@ -160,26 +162,47 @@ void tik_scalar_clear(const struct tik_plan *plan, const struct tik_block *block
         memset(block->state[TIK_SUM], 0, bytes);
 }
 
+static void keep_states(const struct tik_plan *plan, const struct tik_block *block,
+                        float old[TIK_MAX_STATES][TIK_BLOCK])
+{
+    for (size_t k = 0; k < plan->variant->state_count; k++)
+        memcpy(old[k], block->state[k], block->place.length * sizeof *old[k]);
+}
+
+static void proximal(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *block, const float *rate)
+{
+    for (size_t i = 0; i < plan->penalty_count; i++) {
+        const struct tik_plan_penalty *slot = &plan->penalty[i];
+        const struct penalty_scalars *k = &row->step.penalty[i];
+        if (slot->own.twin != NULL)
+            slot->own.twin(block->place.length, rate, block->state[TIK_PAID], k, block->p);
+        else if (slot->proximal.twin != NULL)
+            slot->proximal.twin(block->place.length, NULL, k, block->p);
+    }
+}
+
 void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block)
 {
-    float gradient[TIK_BLOCK], taken[TIK_BLOCK];
+    float gradient[TIK_BLOCK], taken[TIK_BLOCK], rate[TIK_BLOCK], old[TIK_MAX_STATES][TIK_BLOCK];
     const size_t n = block->place.length;
     const struct step_scalars *step = &row->step;
     float *p = block->p;
     const float *g = prepare(plan, step, block, gradient);
+    if (plan->diagonal)
+        keep_states(plan, block, old);
     plan->variant->twin(n, p, g, block->state, row->rule, taken);
+    if (plan->diagonal)
+        plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, block->state,
+                                 row->rule, rate);
     if (plan->rule->replaces)
         replace(n, p, taken);
     else if (plan->decoupled)
         subtract_decay_and_step(n, p, taken, step->decay);
     else
         subtract_step(n, p, taken);
-    for (size_t i = 0; i < plan->penalty_count; i++)
-        if (plan->penalty[i].proximal.twin != NULL)
-            plan->penalty[i].proximal.twin(n, NULL, &step->penalty[i], p);
-    if (plan->variant->after_twin != NULL)
-        plan->variant->after_twin(n, p, block->state, row->rule);
+    proximal(plan, row, block, rate);
     tik_scalar_clear(plan, block);
     if (!plan->late)
         tik_scalar_late(plan, row, block);

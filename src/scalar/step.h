@@ -26,7 +26,7 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
                         const struct tik_block *block, float *first, float *second);
 
-/* Average and report, when they come after penalties on units. */
+/* What reads the new p: the rule's last word, average, report. */
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block);
 

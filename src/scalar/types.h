@@ -2,6 +2,7 @@
 #ifndef TIK_SRC_SCALAR_TYPES_H
 #define TIK_SRC_SCALAR_TYPES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,10 @@ typedef uint64_t tik_ulong;
 typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *const *s,
                            const void *scalars, float *step);
 
+/* Each element's own step, from the states before and after the rule. */
+typedef void tik_rate_twin(size_t n, float *const *old, float *const *s, const void *scalars,
+                           float *rate);
+
 /* What a rule does after the proximal stages, with the new p. */
 typedef void tik_after_twin(size_t n, const float *p, float *const *s, const void *scalars);
 
@@ -32,15 +37,19 @@ typedef float tik_ratio_twin(float first, float second, const void *scalars);
 /* A penalty on units: the factor that follows from a unit's sum of squares. */
 typedef float tik_factor_twin(float squares, const struct penalty_scalars *k);
 
-/* A projection: how far an element stands out, where the level may be, what is left. */
+/* A projection: how far an element stands out, what is left of it. */
 struct tik_shape_twin {
     float (*height)(float p);
-    float (*level)(float level);
     float (*rest)(float rest, float p);
+    bool ball; /* points inside stay */
 };
 
 /* A penalty's stage: coupled changes g, proximal changes p, value adds to the sum's terms. */
 typedef void tik_penalty_twin(size_t n, const float *p, const struct penalty_scalars *k,
                               float *result);
+
+/* A proximal stage that asks for each element's own step, or for what it has paid. */
+typedef void tik_own_twin(size_t n, const float *rate, float *paid, const struct penalty_scalars *k,
+                          float *p);
 
 #endif
