@@ -250,8 +250,10 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_scale_buffer(struct tik_optimi
 
 /*
  * The moving average of a tensor's parameters (tik_policy_set_ema), its bias corrected where the
- * policy says so; waits for steps under way. A tensor that took no step yet has its parameters for
- * an average. TIK_OK; TIK_ERROR_ARGUMENT: its policy has no average; TIK_ERROR_DEVICE.
+ * policy says so; waits for steps under way. Before the group's first step it is the parameters. The
+ * correction counts the group's steps: it is too small for a tensor that came late or was not
+ * active, whose average is better not debiased.
+ * TIK_OK; TIK_ERROR_ARGUMENT: its policy has no average; TIK_ERROR_DEVICE.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer,
                                                            size_t tensor, float *values);
@@ -265,7 +267,7 @@ struct tik_report {
     double norm;              /* of all groups' gradients before clipping; 0 without max_norm */
     double clip;              /* what they were multiplied by; 1 without max_norm */
     double lr;                /* of that step, schedule included */
-    bool skipped;             /* the step was left out, and the report is of no step */
+    bool skipped;             /* the step was left out: penalty, squares and counts are 0 */
 };
 
 /*
@@ -276,7 +278,7 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_report(struct tik_optimizer *o
                                                          size_t group, struct tik_report *report);
 
 struct tik_optimizer_stats {
-    uint64_t steps;          /* taken */
+    uint64_t steps;          /* taken, or left to the device to skip; a call that adds up is none */
     uint64_t verified_steps; /* compared with the scalar path, in whole or by sample */
     uint64_t verified_words; /* float32 words compared */
     uint64_t mismatches;     /* words that differed (a bounded device: beyond the bound) */
