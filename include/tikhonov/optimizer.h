@@ -207,6 +207,17 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_schedule(struct tik_optimi
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer);
 
 /*
+ * What a step costs with the tensors and options as they are: kernels that it launches (each call of
+ * step that takes one; loops of the scalar path likewise), and bytes that it moves for each
+ * parameter of a group, an array counted once for each launch that reads it and once for each that
+ * writes it. The launches do not grow with the tensors of the library's memory. A projection on a
+ * ball goes over its units more often, which is not counted. 0 where memory or the device fails, or
+ * the group is not there.
+ */
+TIK_API size_t tik_optimizer_launches(struct tik_optimizer *optimizer);
+TIK_API size_t tik_optimizer_bytes(struct tik_optimizer *optimizer, size_t group);
+
+/*
  * One step of every group over its active tensors. Returns when the work is enqueued; read, write,
  * report and sync wait for it.
  *
