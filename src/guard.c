@@ -85,12 +85,25 @@ static enum tik_status make_rows(struct tik_optimizer *optimizer)
     return status;
 }
 
+/* A buffer that could not be written is none: its scale would be 0. */
+static enum tik_status make_control(struct tik_optimizer *optimizer)
+{
+    struct tik_guard *guard = &optimizer->guard;
+    const enum tik_status status =
+        tik_upload(optimizer->backend, &guard->seen, sizeof guard->seen, &guard->control);
+    if (status != TIK_OK) {
+        optimizer->backend->ops->memory_destroy(optimizer->backend, guard->control);
+        guard->control = NULL;
+    }
+    return status;
+}
+
 enum tik_status tik_guard_commit(struct tik_optimizer *optimizer)
 {
     struct tik_guard *guard = &optimizer->guard;
     enum tik_status status = TIK_OK;
     if (tik_gather_looks(&optimizer->gather) && guard->control == NULL)
-        status = tik_upload(optimizer->backend, &guard->seen, sizeof guard->seen, &guard->control);
+        status = make_control(optimizer);
     if (status == TIK_OK && optimizer->gather.guard && guard->groups < optimizer->group_count)
         status = make_rows(optimizer);
     optimizer->store.work.control = guard->control;

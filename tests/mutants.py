@@ -5,7 +5,8 @@ usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
        mutants.py kernel --oracle TEST_ORACLE [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
-of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file.
+of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file. `judge`
+names another judge than those below: around, guard, checkpoint_around.
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
 and is judged by test_oracle, test_golden and test_schedule. kernel: TEST_ORACLE, built with OpenCL, runs on the
@@ -34,6 +35,7 @@ ROOT = TESTS.parent
 SKIP = 77
 LIMIT = 300  # seconds for one run of a judge
 JUDGES = ("oracle", "golden", "schedule")
+OTHERS = ("around", "guard", "checkpoint_around")
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
 FLAGS = "-std=c11 -O1 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
@@ -107,7 +109,8 @@ class ScalarBench:
             src / "opencl" / "absent.c",
         ]
         self.judges = sorted(TESTS.glob("judge*.c")) + sorted((TESTS / "oracle").glob("*.c"))
-        self.mains = {name: TESTS / f"test_{name}.c" for name in JUDGES}
+        self.judges += [TESTS / f"{name}.c" for name in ("suite", "checkpoint_fixture", "scratch")]
+        self.mains = {name: TESTS / f"test_{name}.c" for name in JUDGES + OTHERS}
 
     def object(self, source):
         return self.folder / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
@@ -129,14 +132,15 @@ class ScalarBench:
         stem = replaced.stem if (ROOT / "cl" / f"{replaced.stem}.h").exists() else "sgd"
         return [[stem], []] if (TESTS / "oracle" / f"{stem}.c").exists() else [[]]
 
-    def judge(self, folder, replaced, mutated):
+    def judge(self, folder, replaced, mutated, judges):
         """
         Links the judges, one object replaced; returns {judge: output} of those that failed. The
         oracle starts with the case that is likely to notice, and runs as a whole if it does not.
         """
         caught = {}
         library = [mutated if one == replaced else self.object(one) for one in self.sources]
-        for name, main in self.mains.items():
+        for name in judges:
+            main = self.mains[name]
             program = folder / f"test_{name}"
             objects = [self.object(main), *map(self.object, self.judges), *library]
             must([*self.compiler, *objects, "-o", program, *self.libraries, "-lm", "-lpthread"])
@@ -148,7 +152,7 @@ class ScalarBench:
         return caught
 
     def baseline(self):
-        failed = self.judge(self.folder, None, None)
+        failed = self.judge(self.folder, None, None, JUDGES + OTHERS)
         if failed:
             output = list(failed.values())[0]
             raise Broken(f"the judges fail without a mutant: {first_failure(output)}")
@@ -161,7 +165,8 @@ class ScalarBench:
             changed, output = folder / source.name, folder / "mutant.o"
             changed.write_text(text)
             self.compile(source, changed, output)
-            caught = self.judge(folder, source, output)
+            judges = (row["judge"],) if "judge" in row else JUDGES
+            caught = self.judge(folder, source, output, judges)
         if not caught:
             return None
         return " and ".join(caught), first_failure(list(caught.values())[0])
@@ -171,27 +176,28 @@ class KernelBench:
     """test_oracle on a device, with kernels from a mutated copy of cl/."""
 
     def __init__(self, oracle, folder, rows):
-        self.oracle, self.folder = oracle, folder
-        self.cases = sorted({tuple(row["case"]) for row in rows})
+        self.folder = folder
+        self.programs = pathlib.Path(oracle).resolve().parent
+        self.cases = sorted({(row.get("judge", "oracle"), *row["case"]) for row in rows})
         self.jobs, self.exact = 1, False
 
-    def judge(self, kernels, case):
+    def judge(self, kernels, name, *case):
         with tempfile.TemporaryDirectory(dir=self.folder) as cache:
             env = {"TIKHONOV_CL_PATH": str(kernels), "TIKHONOV_CACHE_DIR": "off"}
             env["POCL_CACHE_DIR"] = cache
-            return run([self.oracle, "opencl", *case], env)
+            return run([self.programs / f"test_{name}", "opencl", *case], env)
 
     def prepare(self, jobs):
         """Where there is no device, nothing is shown, and nothing passes."""
         self.jobs = jobs
-        status, output = self.judge(ROOT / "cl", ["tables"])
+        status, output = self.judge(ROOT / "cl", "oracle", "tables")
         if status == SKIP:
             print(output.strip())
             sys.exit(SKIP)
 
     def baseline(self):
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            results = list(pool.map(lambda case: self.judge(ROOT / "cl", case), self.cases))
+            results = list(pool.map(lambda case: self.judge(ROOT / "cl", *case), self.cases))
         for status, output in results:
             if verdict(status, output):
                 raise Broken(f"the judge fails without a mutant: {first_failure(output)}")
@@ -203,7 +209,7 @@ class KernelBench:
             kernels = pathlib.Path(name) / "cl"
             shutil.copytree(ROOT / "cl", kernels)
             (kernels / pathlib.Path(row["file"]).name).write_text(text)
-            status, output = self.judge(kernels, row["case"])
+            status, output = self.judge(kernels, row.get("judge", "oracle"), *row["case"])
         if BUILD_FAILED.search(output):
             raise Broken(f"the kernel does not compile\n{output[-2000:]}")
         if verdict(status, output):

@@ -179,8 +179,18 @@ static void compare_groups(const struct run *a, const struct run *b)
     }
 }
 
+static void check_device(struct tik_optimizer *optimizer)
+{
+    struct tik_optimizer_stats stats;
+    tik_optimizer_stats(optimizer, &stats);
+    ck_assert_msg(stats.fallbacks == 0, "%llu steps fell back to the scalar path",
+                  (unsigned long long)stats.fallbacks);
+}
+
 static void compare(const struct run *a, const struct run *b)
 {
+    check_device(a->optimizer);
+    check_device(b->optimizer);
     static float one[LONGEST], other[LONGEST];
     char what[96];
     compare_groups(a, b);
@@ -453,6 +463,7 @@ START_TEST(test_scale_ends)
     judge_ok(tik_optimizer_scaling(optimizer, &scaling));
     ck_assert(scaling.scale == 0x1p127);
     ck_assert_uint_eq(scaling.clean, 0);
+    check_device(optimizer);
     tik_optimizer_destroy(optimizer);
 }
 END_TEST
@@ -530,6 +541,7 @@ START_TEST(test_halt)
     judge_ok(step_one(optimizer, 1));
     judge_ok(tik_optimizer_sync(optimizer));
     check_one(optimizer, more);
+    check_device(optimizer);
     tik_optimizer_destroy(optimizer);
 }
 END_TEST
@@ -615,9 +627,12 @@ static Suite *make_suite(void)
     while (tik_rule_at((size_t)rules) != NULL)
         rules++;
     Suite *suite = suite_create("guard");
-    TCase *guard = tcase_create("guard");
+    TCase *every = tcase_create("rules");
+    tcase_set_timeout(every, 120);
+    tcase_add_loop_test(every, test_rules, 0, 2 * rules);
+    suite_add_tcase(suite, every);
+    TCase *guard = tcase_create("decisions");
     tcase_set_timeout(guard, 120);
-    tcase_add_loop_test(guard, test_rules, 0, 2 * rules);
     tcase_add_loop_test(guard, test_besides, 0, BESIDES);
     tcase_add_loop_test(guard, test_loss_scale, 0, 2 * SCALERS);
     tcase_add_test(guard, test_scale_ends);
