@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint_around.h"
 #include "error.h"
 #include "safetensors.h"
 #include "table.h"
@@ -68,6 +69,9 @@ static enum tik_status save_group(struct tik_optimizer *optimizer, size_t group,
     char digits[32];
     snprintf(digits, sizeof digits, "%llu", (unsigned long long)steps);
     status = save_group_value(state, group, "step", digits);
+    const char *ema = tik_checkpoint_ema(optimizer, group);
+    if (status == TIK_OK && ema != NULL)
+        status = save_group_value(state, group, "ema", ema);
     const char *name;
     for (size_t i = 0;
          status == TIK_OK && (name = tik_optimizer_carried_name(optimizer, group, i)) != NULL;
@@ -112,6 +116,8 @@ enum tik_status tik_checkpoint_save(struct tik_optimizer *optimizer, struct tik_
         status = tik_tensors_set_metadata(saved, "format", FORMAT_NAME);
     if (status == TIK_OK)
         status = tik_tensors_set_metadata(saved, "version", FORMAT_VERSION);
+    if (status == TIK_OK)
+        status = tik_checkpoint_save_around(optimizer, saved);
     for (size_t i = 0; status == TIK_OK && i < tik_optimizer_groups(optimizer); i++)
         status = save_group(optimizer, i, saved);
     for (size_t i = 0; status == TIK_OK && i < tik_optimizer_tensors(optimizer); i++)
@@ -168,6 +174,19 @@ static enum tik_status check_carried(const struct tik_optimizer *optimizer, size
     return TIK_OK;
 }
 
+/* The two ways of keeping an average are not each other's: one starts at the parameters. */
+static enum tik_status check_ema(const struct tik_optimizer *optimizer, size_t group,
+                                 const struct tik_tensors *state)
+{
+    const char *due = tik_checkpoint_ema(optimizer, group);
+    const char *saved = group_value(state, group, "ema");
+    if (due == NULL || (saved != NULL && strcmp(saved, due) == 0))
+        return TIK_OK;
+    return tik_error_set(
+        TIK_ERROR_FORMAT, "the state's metadata 'ema' of group %zu is %s%s%s; '%s' is due", group,
+        saved != NULL ? "'" : "", saved != NULL ? saved : "missing", saved != NULL ? "'" : "", due);
+}
+
 static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t group,
                                    const struct tik_tensors *state)
 {
@@ -190,7 +209,8 @@ static enum tik_status check_group(const struct tik_optimizer *optimizer, size_t
                              "of steps is due",
                              group, text != NULL ? "'" : "", text != NULL ? text : "missing",
                              text != NULL ? "'" : "");
-    return check_carried(optimizer, group, state);
+    const enum tik_status carried = check_carried(optimizer, group, state);
+    return carried == TIK_OK ? check_ema(optimizer, group, state) : carried;
 }
 
 /* Values of a group that the optimizer has not would be lost without a word. */
@@ -294,6 +314,8 @@ static enum tik_status check_metadata(const struct tik_optimizer *optimizer,
     enum tik_status status = check_format(state);
     if (status == TIK_OK)
         status = check_surplus_groups(state, groups);
+    if (status == TIK_OK)
+        status = tik_checkpoint_check_around(optimizer, state);
     for (size_t i = 0; status == TIK_OK && i < groups; i++)
         status = check_group(optimizer, i, state);
     return status;
@@ -319,7 +341,7 @@ static enum tik_status copy_in(struct tik_optimizer *optimizer, const struct tik
                 status = tik_optimizer_set_carried(optimizer, i, name, value);
         }
     }
-    return status;
+    return status == TIK_OK ? tik_checkpoint_load_around(optimizer, state) : status;
 }
 
 enum tik_status tik_checkpoint_load(struct tik_optimizer *optimizer,

@@ -29,6 +29,7 @@ static void compute_rows(struct tik_optimizer *optimizer, struct tik_group *grou
     for (unsigned ahead = 0; ahead <= unread; ahead++) {
         compute(optimizer, group, ahead, next[ahead], &group->values);
         rows[ahead] = group->values.row;
+        group->lrs[ahead] = group->values.lr;
     }
     memcpy(group->carried[1], next, (unread + 1) * sizeof *next);
     rows[0].active = group->active > 0;
@@ -84,12 +85,25 @@ static enum tik_status make_rows(struct tik_optimizer *optimizer)
     return status;
 }
 
+/* A buffer that could not be written is none: its scale would be 0. */
+static enum tik_status make_control(struct tik_optimizer *optimizer)
+{
+    struct tik_guard *guard = &optimizer->guard;
+    const enum tik_status status =
+        tik_upload(optimizer->backend, &guard->seen, sizeof guard->seen, &guard->control);
+    if (status != TIK_OK) {
+        optimizer->backend->ops->memory_destroy(optimizer->backend, guard->control);
+        guard->control = NULL;
+    }
+    return status;
+}
+
 enum tik_status tik_guard_commit(struct tik_optimizer *optimizer)
 {
     struct tik_guard *guard = &optimizer->guard;
     enum tik_status status = TIK_OK;
     if (tik_gather_looks(&optimizer->gather) && guard->control == NULL)
-        status = tik_upload(optimizer->backend, &guard->seen, sizeof guard->seen, &guard->control);
+        status = make_control(optimizer);
     if (status == TIK_OK && optimizer->gather.guard && guard->groups < optimizer->group_count)
         status = make_rows(optimizer);
     optimizer->store.work.control = guard->control;
@@ -112,6 +126,7 @@ void tik_guard_count(struct tik_optimizer *optimizer)
         struct tik_group *group = &optimizer->groups[g];
         group->lr = group->values.lr;
         group->stepped = true;
+        memcpy(group->last_lrs, group->lrs, sizeof group->lrs);
         if (optimizer->gather.guard || group->active == 0)
             continue;
         group->steps++;
@@ -120,27 +135,30 @@ void tik_guard_count(struct tik_optimizer *optimizer)
     optimizer->guard.unread += optimizer->gather.guard;
 }
 
-/* What the device has counted becomes the host's, and it counts from 0 again. */
-static enum tik_status take_counts(struct tik_optimizer *optimizer, struct tik_progress *progress)
+/*
+ * What the device has counted becomes the host's, and it counts from 0 again: it first, so that a
+ * copy that fails leaves both as they were.
+ */
+static enum tik_status take_counts(struct tik_optimizer *optimizer, struct tik_progress *progress,
+                                   const struct tik_progress *none)
 {
     const struct tik_backend_ops *ops = optimizer->backend->ops;
     const size_t bytes = optimizer->guard.groups * sizeof *progress;
     enum tik_status status =
         ops->memory_read(optimizer->backend, optimizer->guard.progress, 0, bytes, progress);
+    if (status == TIK_OK)
+        status = ops->memory_write(optimizer->backend, optimizer->guard.progress, 0, bytes, none);
     if (status != TIK_OK)
         return status;
     for (size_t g = 0; g < optimizer->guard.groups; g++) {
         struct tik_group *group = &optimizer->groups[g];
         const uint32_t count = progress[g].count;
         group->steps += count;
+        group->lr = group->last_lrs[progress[g].row];
         memcpy(group->carried[0], group->carried[count], sizeof *group->carried);
     }
     optimizer->guard.unread = 0;
-    memset(progress, 0, bytes);
-    status = ops->memory_write(optimizer->backend, optimizer->guard.progress, 0, bytes, progress);
-    return status == TIK_OK
-               ? TIK_OK
-               : tik_error_prefix(TIK_ERROR_TORN, "the count of steps could not be set: ");
+    return TIK_OK;
 }
 
 enum tik_status tik_guard_learn(struct tik_optimizer *optimizer)
@@ -148,17 +166,19 @@ enum tik_status tik_guard_learn(struct tik_optimizer *optimizer)
     struct tik_guard *guard = &optimizer->guard;
     if (guard->unread == 0)
         return TIK_OK;
-    struct tik_progress *progress = malloc(guard->groups * sizeof *progress);
+    struct tik_progress *progress = calloc(2 * guard->groups + 1, sizeof *progress);
     if (progress == NULL)
-        return tik_error_memory("the counts of steps", guard->groups * sizeof *progress);
+        return tik_error_memory("the counts of steps", 2 * guard->groups * sizeof *progress);
+    struct tik_control seen;
     enum tik_status status = optimizer->backend->ops->memory_read(
-        optimizer->backend, guard->control, 0, sizeof guard->seen, &guard->seen);
+        optimizer->backend, guard->control, 0, sizeof seen, &seen);
     if (status == TIK_OK)
-        status = take_counts(optimizer, progress);
+        status = take_counts(optimizer, progress, progress + guard->groups);
     free(progress);
     if (status != TIK_OK)
         return status;
-    guard->pending |= guard->seen.halted != 0;
+    guard->seen = seen;
+    guard->pending |= seen.halted != 0;
     return TIK_OK;
 }
 
@@ -168,11 +188,13 @@ enum tik_status tik_guard_tell(struct tik_optimizer *optimizer)
     if (!guard->pending)
         return TIK_OK;
     const uint32_t in_row = guard->seen.in_row;
-    guard->seen.halted = guard->seen.in_row = 0;
+    struct tik_control freed = guard->seen;
+    freed.halted = freed.in_row = 0;
     const enum tik_status status = optimizer->backend->ops->memory_write(
-        optimizer->backend, guard->control, 0, sizeof guard->seen, &guard->seen);
+        optimizer->backend, guard->control, 0, sizeof freed, &freed);
     if (status != TIK_OK)
         return status;
+    guard->seen = freed;
     guard->pending = false;
     return tik_error_set(TIK_ERROR_NONFINITE,
                          "a gradient was not finite (NaN or infinite) in %u step%s in a row; "

@@ -144,27 +144,25 @@ void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optim
     *stats = optimizer->stats;
 }
 
-static enum tik_conformance weaker(const struct tik_backend_ops *ops,
-                                   const struct tik_program *program, enum tik_conformance other)
-{
-    const enum tik_conformance own =
-        program != NULL ? ops->program_conformance(program) : TIK_EXACT;
-    return own > other ? own : other;
-}
-
 /* A program that could not be had says nothing: the scalar path took its steps. */
-enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
+static void weaken(const struct tik_optimizer *optimizer, const struct tik_program *program,
+                   enum tik_conformance *weakest)
 {
     const struct tik_backend_ops *ops = optimizer->backend->ops;
+    if (program != NULL && ops->program_conformance(program) > *weakest)
+        *weakest = ops->program_conformance(program);
+}
+
+enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
+{
     enum tik_conformance weakest = TIK_EXACT;
     if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
         return TIK_UNTESTED;
-    for (size_t g = 0; g <= optimizer->group_count; g++) {
-        const struct tik_program *program =
-            g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;
-        weakest = weaker(ops, program, weakest);
-        for (size_t i = 0; g < optimizer->group_count && i < TIK_PENALTY_SLOTS; i++)
-            weakest = weaker(ops, optimizer->groups[g].units[i], weakest);
+    weaken(optimizer, optimizer->norm_program, &weakest);
+    for (size_t g = 0; g < optimizer->group_count; g++) {
+        weaken(optimizer, optimizer->groups[g].program, &weakest);
+        for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
+            weaken(optimizer, optimizer->groups[g].units[i], &weakest);
     }
     return weakest;
 }
@@ -199,6 +197,17 @@ enum tik_status tik_optimizer_set_scaling(struct tik_optimizer *optimizer,
     if (!(scaling->scale >= 0x1p-126 && scaling->scale <= 0x1p127))
         return tik_error_set(TIK_ERROR_ARGUMENT, "scale is %g; allowed is 2^-126 to 2^127",
                              scaling->scale);
+    if (!optimizer->gather.unscale && scaling->scale != 1)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "scale is %g, and the optimizer was made without loss_scale; allowed "
+                             "is 1",
+                             scaling->scale);
+    if (scaling->clean > UINT32_MAX || scaling->skipped > UINT32_MAX ||
+        scaling->in_row > UINT32_MAX)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "clean, skipped and in_row are %" PRIu64 ", %" PRIu64 " and %" PRIu64
+                             "; allowed is below 2^32",
+                             scaling->clean, scaling->skipped, scaling->in_row);
     status = tik_guard_learn(optimizer);
     if (status == TIK_OK)
         status = tik_guard_restore(optimizer, scaling);

@@ -420,10 +420,10 @@ static enum tik_status write_array(struct tik_optimizer *optimizer, const struct
 {
     const struct tik_store *store = &optimizer->store;
     const struct tik_piece *piece = &store->pieces[entry->piece];
-    enum tik_status status =
-        tik_piece_write(store, piece, array, entry->first, entry->count, values);
-    const struct tik_group *group = &optimizer->groups[entry->group];
-    const bool untouched = array == 0 && group->steps == 0 && !group->stepped;
+    enum tik_status status = array == 0 ? tik_guard_learn(optimizer) : TIK_OK;
+    if (status == TIK_OK)
+        status = tik_piece_write(store, piece, array, entry->first, entry->count, values);
+    const bool untouched = array == 0 && optimizer->groups[entry->group].steps == 0;
     for (size_t k = 0; k < piece->layout.count && untouched && status == TIK_OK; k++)
         if (piece->layout.start[k].param)
             status = tik_piece_write(store, piece, 2 + k, entry->first, entry->count, values);
@@ -538,6 +538,8 @@ enum tik_status tik_optimizer_set_schedule(struct tik_optimizer *optimizer, size
     enum tik_status status = tik_optimizer_check_group(optimizer, group);
     if (status == TIK_OK)
         status = tik_schedule_check(schedule);
+    if (status == TIK_OK && optimizer->groups[group].policy.rule->carried_count > 0)
+        status = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
     if (status == TIK_OK)
         optimizer->groups[group].schedule = *schedule;
     return status;

@@ -28,7 +28,9 @@ struct tik_group {
     double coming[TIK_MAX_CARRIED]; /* what the step in hand makes of them, without a guard */
     size_t active;                  /* tensors that take part */
     struct tik_plan_values values;  /* of the step in hand; with a guard, if none was skipped */
-    double lr;                      /* of the last step that was taken */
+    double lrs[TIK_ROWS];           /* of the step in hand, for every count; */
+    double last_lrs[TIK_ROWS];      /* of the last step that was enqueued; */
+    double lr;                      /* of that step, with a guard once its count is known */
     bool stepped;                   /* there was one in this process */
     bool warned;
 };
@@ -99,7 +101,7 @@ void tik_guard_count(struct tik_optimizer *optimizer);
 
 /*
  * Waits for the steps under way and learns how many were applied. A halt that they ran into is kept
- * for tik_guard_tell.
+ * for tik_guard_tell. On an error nothing is known that was not before, and it can be tried again.
  */
 enum tik_status tik_guard_learn(struct tik_optimizer *optimizer);
 

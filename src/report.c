@@ -192,10 +192,11 @@ enum tik_status tik_optimizer_report(struct tik_optimizer *optimizer, size_t gro
     if (status != TIK_OK)
         return tik_optimizer_settle(optimizer, status);
     *report = (struct tik_report){.clip = 1, .lr = optimizer->groups[group].lr};
-    status = read_partials(optimizer, group, report);
-    if (status == TIK_OK)
-        status = add_norms(optimizer, group, report);
-    if (status == TIK_OK && optimizer->guard.control != NULL)
+    if (optimizer->guard.control != NULL)
         status = read_control(optimizer, report);
+    if (status == TIK_OK && !report->skipped)
+        status = read_partials(optimizer, group, report);
+    if (status == TIK_OK && !report->skipped)
+        status = add_norms(optimizer, group, report);
     return tik_optimizer_settle(optimizer, status);
 }

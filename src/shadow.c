@@ -103,7 +103,7 @@ static enum tik_status copy_guard(struct tik_shadow *shadow)
     if (status == TIK_OK && guard->progress != NULL)
         status = copy_buffer(shadow, guard->progress, groups * sizeof(struct tik_progress),
                              &shadow->work.progress);
-    if (status == TIK_OK && guard->rows != NULL)
+    if (status == TIK_OK && guard->rows != NULL && !shadow->accumulates)
         status = tik_upload(shadow->scalar, guard->posted[guard->unread],
                             groups * TIK_ROWS * sizeof(struct tik_row), &shadow->work.rows);
     return status;

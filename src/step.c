@@ -95,7 +95,7 @@ static enum tik_status prepare_programs(struct tik_optimizer *optimizer)
     if (is_prepared(optimizer))
         return TIK_OK;
     enum tik_status status = TIK_OK;
-    if (optimizer->stats.steps > 0)
+    if (optimizer->stats.steps > 0 || optimizer->gathered > 0)
         status = optimizer->backend->ops->finish(optimizer->backend);
     if (status != TIK_OK)
         return status;
@@ -201,7 +201,7 @@ static enum tik_status enqueue(struct tik_optimizer *optimizer)
     struct tik_view view;
     tik_view_own(optimizer, &view);
     const bool adds = tik_optimizer_accumulates(optimizer),
-               posts = optimizer->gather.guard && !adds;
+               posts = optimizer->gather.guard && !adds && optimizer->group_count > 0;
     const size_t count = tik_run_list(optimizer, &view, adds, optimizer->launches);
     size_t streams = 0;
     for (size_t i = 0; i < count; i++)
@@ -228,6 +228,30 @@ static void count_step(struct tik_optimizer *optimizer)
     optimizer->stats.steps++;
 }
 
+/* Where looking costs nothing, or can be put off no more; what another call has seen is told. */
+static enum tik_status look(struct tik_optimizer *optimizer)
+{
+    const bool free_of_cost = optimizer->backend->ops == optimizer->scalar->ops;
+    if (!free_of_cost && optimizer->guard.unread < TIK_UNREAD)
+        return tik_guard_tell(optimizer);
+    const enum tik_status status = tik_guard_learn(optimizer);
+    return status == TIK_OK ? tik_guard_tell(optimizer) : status;
+}
+
+/*
+ * What a step is computed from: what had to be learned of earlier ones, and the numbers. Gradients
+ * that are only added up need none, and may come while there is no room for one more unread step.
+ */
+static enum tik_status make_ready(struct tik_optimizer *optimizer)
+{
+    if (tik_optimizer_accumulates(optimizer))
+        return TIK_OK;
+    const enum tik_status status = look(optimizer);
+    if (status == TIK_OK)
+        tik_guard_compute(optimizer);
+    return status;
+}
+
 /* The scalar path takes the step that the device could not; the device's error is in the message.
  */
 static enum tik_status fall_back(struct tik_optimizer *optimizer, enum tik_status cause)
@@ -240,8 +264,11 @@ static enum tik_status fall_back(struct tik_optimizer *optimizer, enum tik_statu
     if (context->strict)
         return tik_error_prefix(TIK_ERROR_FALLBACK, "strict, so the scalar path does not take "
                                                     "over: ");
+    const bool accumulates = tik_optimizer_accumulates(optimizer);
     struct tik_shadow *shadow;
-    enum tik_status status = tik_shadow_create(optimizer, &shadow);
+    enum tik_status status = make_ready(optimizer);
+    if (status == TIK_OK)
+        status = tik_shadow_create(optimizer, &shadow);
     if (status != TIK_OK)
         return status;
     status = tik_shadow_step(shadow);
@@ -252,7 +279,8 @@ static enum tik_status fall_back(struct tik_optimizer *optimizer, enum tik_statu
         tik_context_fell_back(context, tik_last_error(), optimizer->stats.fallbacks == 0);
         optimizer->stats.fallbacks++;
         count_step(optimizer);
-        optimizer->store.reported = tik_shadow_store_report(shadow) == TIK_OK;
+        if (!accumulates) /* else the report is still that of the step before */
+            optimizer->store.reported = tik_shadow_store_report(shadow) == TIK_OK;
     }
     tik_shadow_destroy(shadow);
     return status;
@@ -336,26 +364,16 @@ static enum tik_status step_unwatched(struct tik_optimizer *optimizer)
     return TIK_OK;
 }
 
-/* Where looking costs nothing, or can be put off no more. */
-static enum tik_status look(struct tik_optimizer *optimizer)
-{
-    const bool free_of_cost = optimizer->backend->ops == optimizer->scalar->ops;
-    if (!free_of_cost && optimizer->guard.unread < TIK_UNREAD)
-        return TIK_OK;
-    const enum tik_status status = tik_guard_learn(optimizer);
-    return status == TIK_OK ? tik_guard_tell(optimizer) : status;
-}
-
 static enum tik_status step(struct tik_optimizer *optimizer)
 {
     enum tik_status status = tik_optimizer_commit(optimizer);
     if (status == TIK_OK)
         status = reserve_launches(optimizer);
-    if (status == TIK_OK)
-        status = look(optimizer);
     if (status != TIK_OK)
         return status;
-    tik_guard_compute(optimizer);
+    status = make_ready(optimizer);
+    if (status != TIK_OK)
+        return fall_back(optimizer, status);
     for (size_t g = 0; g < optimizer->group_count; g++)
         warn_of_small_decay(optimizer, &optimizer->groups[g]);
     status = prepare_programs(optimizer);

@@ -49,12 +49,13 @@ struct tik_policy *fixture_policy(const char *rule, const char *option, double v
 }
 
 /* The tensors of this file: the first in group 0, the others in the last. */
-struct tik_optimizer *fixture_optimizer(const struct tik_policy *first,
-                                        const struct tik_policy *second)
+struct tik_optimizer *fixture_around(const struct tik_optimizer_options *options,
+                                     const struct tik_policy *first,
+                                     const struct tik_policy *second)
 {
     struct tik_optimizer *optimizer;
     size_t group;
-    fixture_ok(tik_optimizer_create(context, NULL, &optimizer));
+    fixture_ok(tik_optimizer_create(context, options, &optimizer));
     fixture_ok(tik_optimizer_add_group(optimizer, first, &group));
     if (second != NULL)
         fixture_ok(tik_optimizer_add_group(optimizer, second, &group));
@@ -69,6 +70,12 @@ struct tik_optimizer *fixture_optimizer(const struct tik_policy *first,
         fixture_ok(tik_optimizer_add_tensor(optimizer, i == 0 ? 0 : group, &tensor, NULL));
     }
     return optimizer;
+}
+
+struct tik_optimizer *fixture_optimizer(const struct tik_policy *first,
+                                        const struct tik_policy *second)
+{
+    return fixture_around(NULL, first, second);
 }
 
 struct tik_optimizer *fixture_make(const char *rule, const char *option, double value)

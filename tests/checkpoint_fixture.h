@@ -23,6 +23,11 @@ struct tik_policy *fixture_policy(const char *rule, const char *option, double v
 struct tik_optimizer *fixture_optimizer(const struct tik_policy *first,
                                         const struct tik_policy *second);
 
+/* The same, with options of the optimizer's. */
+struct tik_optimizer *fixture_around(const struct tik_optimizer_options *options,
+                                     const struct tik_policy *first,
+                                     const struct tik_policy *second);
+
 /* Both in one, with one group. */
 struct tik_optimizer *fixture_make(const char *rule, const char *option, double value);
 

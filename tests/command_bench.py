@@ -67,6 +67,18 @@ class Bench(Measured):
         for row in rows:
             self.assertEqual((row["bytes_per_parameter"], row["launches"]), (24, 3))
 
+    def test_around(self):
+        """What is around the step moves streams of its own, and takes launches."""
+        for policy, moved, launches in (
+            ("max_norm=1,ema=0.999,zero_grad=true", 44, 3),
+            ("clip_value=1", 28, 1),
+            ("clip_norm=1", 32, 3),
+            ("agc=0.1,clip_value=1,loss_scale=1024", 36, 4),
+            ("zero_grad=false,loss_scale=8", 32, 3),
+        ):
+            (row,) = self.rows("--sizes", "2x50", "--rules", "adamw", "--policy", policy)
+            self.assertEqual((row["bytes_per_parameter"], row["launches"]), (moved, launches))
+
     def test_tensors(self):
         rows = self.rows("--sizes", "10,11,5x5", "--tensors", "4", "--rules", "sgd")
         self.assertEqual([row["tensors"] for row in rows], [4, 4, 5])
@@ -129,6 +141,9 @@ class Bench(Measured):
         for norm in ["", "0", "-1", "inf"]:
             policy = "max_norm=" + norm
             self.assert_refused(["--policy", policy], "max_norm is '%s'" % norm, "above 0")
+        self.assert_refused(["--policy", "ema=1"], "ema is '1'", "below 1")
+        self.assert_refused(["--policy", "zero_grad=yes"], "zero_grad is 'yes'", "true or false")
+        self.assert_refused(["--policy", "agc=1,max_norm=1"], "max_norm and agc are both given")
 
     def test_bad_plots(self):
         for name in ["", "x", "x.pdf", ".svg"]:

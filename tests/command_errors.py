@@ -25,6 +25,24 @@ class Errors(InFolder):
         self.assert_step_fails(["more"], "'more'")
         for number in ["", "x", "1x", " 1", "0x10", "inf", "nan", "0", "-1", "1e999", "1,5"]:
             self.assert_step_fails(["--max-norm", number], "--max-norm is '%s'" % number, "above 0")
+            for option in "--clip-norm", "--agc", "--clip-value":
+                self.assert_step_fails([option, number], "%s is '%s'" % (option, number), "above 0")
+            due = "--loss-scale is '%s'" % number, "dynamic or a finite number above 0"
+            self.assert_step_fails(["--loss-scale", number], *due)
+            due = "--ema is '%s'" % number, "a decay above 0 and below 1 is due, or D,debias"
+            self.assert_step_fails(["--ema", number], *due)
+        for text in "1", "0.9,bias", "0.9,debias,", ",debias", "0.9,":
+            self.assert_step_fails(["--ema", text], "--ema is '%s'" % text)
+        self.assert_step_fails(["--ema-out", "e"], "--ema-out is 'e'", "no --ema")
+        self.assert_step_fails(["--ema", "0.9", "--ema-out", "p2"], "--ema-out and --out")
+        self.assert_step_fails(["--ema", "0.9", "--ema-out", "p"], "--ema-out and --params")
+        self.assert_step_fails(["--ema", "0.9", "--ema-out", "no/e"], "no folder 'no'")
+        self.assert_step_fails(["--nonfinite", "stop"], "'stop'", "propagate, skip or error")
+        both = ["--max-norm", "1", "--agc", "1"]
+        self.assert_step_fails(both, "--max-norm and --agc are both given")
+        both = ["--loss-scale", "2", "--nonfinite", "propagate"]
+        self.assert_step_fails(both, "does not go with --loss-scale")
+        self.assert_step_fails(["--loss-scale", "1e99"], "loss_scale is 1e+99", "2^100")
         for number in ["", "0", "-1", "1.5", "1e2", "99999", "two"]:
             self.assert_step_fails(["--threads", number], "--threads is '%s'" % number, "1 to 1024")
         self.assert_step_fails(["--verify", "some"], "'some'", "all, sample or off")

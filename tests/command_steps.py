@@ -5,7 +5,7 @@ import os
 import resource
 
 import safetensors_file as st
-from command_case import InFolder, float32, series
+from command_case import InFolder, float32, run, series
 from safetensors_file import Tensor
 
 
@@ -117,6 +117,87 @@ class Steps(InFolder):
             self.assertIn("the gradients is %s, since tensor 'b' has one" % norm, done.stderr)
             self.assertTrue(math.isnan(self.read("p2")[0]["b"].values[0]))
             self.assertEqual(self.step(*options, "--freeze", "b").stderr, "")
+
+    def test_clips(self):
+        self.write("p", {"a": Tensor([2, 2], [3, 4, 0, 0]), "b": Tensor([2], [0, 0])})
+        self.write("g", {"a": Tensor([2, 2], [3, 4, 0, 10]), "b": Tensor([2], [6, 8])})
+        for option, a, b in (
+            (["--clip-value", "5"], [0, 0, 0, -5], [-5, -5]),
+            (["--clip-norm", "1"], None, [-0.6, -0.8]),
+            (["--agc", "0.5"], [1.5, 2, 0, -0.0005], [-0.0003, -0.0004]),
+        ):
+            self.step("--set", "lr=1", *option, rule="sgd")
+            found = self.read("p2")[0]
+            norm = math.sqrt(125)
+            a = a if a is not None else [3 - 3 / norm, 4 - 4 / norm, 0, -10 / norm]
+            self.assert_close(found["a"].values, a)
+            self.assert_close(found["b"].values, b)
+
+    def test_loss_scale(self):
+        """The state tells the scale of the next gradients; a skipped step halves it."""
+        self.write("p", {"a": Tensor([2], [1, 2])})
+        self.write("g", {"a": Tensor([2], [1024, -2048])})
+        self.step("--set", "lr=1", "--loss-scale", "1024", rule="sgd")
+        self.assertEqual(self.read("p2")[0]["a"].values, [0, 4])
+        # a scale that does not move is the argument's, whatever the state was written with
+        self.step("--set", "lr=1", "--loss-scale", "512", rule="sgd", s="s2", state="s3")
+        self.assertEqual(self.read("p2")[0]["a"].values, [-1, 6])
+        self.assertEqual(self.read("s3")[1]["loss_scale"], "512")
+        self.write("g", {"a": Tensor([2], [65536, math.inf])})
+        dynamic = ["--set", "lr=1", "--loss-scale", "dynamic"]
+        done = self.step(*dynamic, rule="sgd", state="s")
+        self.assertIn("the step was skipped: tensor 'a' has a gradient that is not", done.stderr)
+        self.assertEqual(self.read("p2")[0]["a"].values, [1, 2])
+        metadata = self.read("s")[1]
+        due = {"step": "0", "loss_scale": "32768", "skipped": "1", "skipped_in_row": "1"}
+        self.assertEqual({key: metadata[key] for key in due}, due)
+        self.write("g", {"a": Tensor([2], [32768, 65536])})
+        self.assertEqual(self.step(*dynamic, rule="sgd", s="s", state="s").stderr, "")
+        self.assertEqual(self.read("p2")[0]["a"].values, [0, 0])
+        metadata = self.read("s")[1]
+        due = {"step": "1", "loss_scale": "32768", "loss_scale_clean": "1", "skipped_in_row": "0"}
+        self.assertEqual({key: metadata[key] for key in due}, due)
+        self.assert_step_fails(["--set", "lr=1"], "made without loss_scale", rule="sgd", s="s")
+
+    def test_nonfinite(self):
+        self.write("g", {"w": Tensor([2, 4], series(8, 1)), "b": Tensor([2], [math.nan, 1])})
+        self.step("--nonfinite", "propagate")
+        self.assertTrue(math.isnan(self.read("p2")[0]["b"].values[0]))
+        done = self.step("--nonfinite", "skip")
+        self.assertIn("skipped: tensor 'b'", done.stderr)
+        for name, tensor in self.read("p")[0].items():
+            self.assertEqual(self.read("p2")[0][name].values, tensor.values)
+        self.assertEqual(self.read("s2")[1]["step"], "0")
+        before = self.snapshot()
+        done = run(*self.step_arguments("--nonfinite", "error"), cwd=self.folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("a gradient was not finite", done.stderr)
+        self.assertEqual(self.snapshot(), before)
+        self.assertEqual(self.step("--nonfinite", "error", "--freeze", "b").stderr, "")
+
+    def test_ema(self):
+        """ema <- d*ema + (1 - d)*p, from the parameters or, debiased, from 0."""
+        self.write("p", {"a": Tensor([2], [1, 2]), "b": Tensor([1], [3])})
+        self.write("g", {"a": Tensor([2], [4, 8]), "b": Tensor([1], [1])})
+        plain, biased = [1.0, 2.0], [0.0, 0.0]
+        for kind in "0.75", "0.75,debias":
+            state, p = None, [1.0, 2.0]
+            self.step("--set", "lr=0", rule="sgd", out="p2")
+            for t in range(3):
+                options = ["--set", "lr=0.25", "--freeze", "b", "--ema", kind, "--ema-out", "e"]
+                self.step(*options, rule="sgd", p="p2", out="p2", s=state, state="s")
+                state = "s"
+                p = [p[0] - 1, p[1] - 2]
+                if "debias" in kind:
+                    biased = [0.75 * e + 0.25 * x for e, x in zip(biased, p)]
+                    due = [e / (1 - 0.75 ** (t + 1)) for e in biased]
+                else:
+                    due = plain = [0.75 * e + 0.25 * x for e, x in zip(plain, p)]
+                self.assert_close(self.read("e")[0]["a"].values, due)
+                self.assertEqual(self.read("p2")[0]["b"].values, [3])
+                if "debias" not in kind:
+                    self.assertEqual(self.read("e")[0]["b"].values, [3])
+        self.assertEqual(self.read("s")[1]["ema"], "debiased")
 
     def test_norm_of_nothing(self):
         self.assertEqual(self.step("--max-norm", "1", "--freeze", "*").stderr, "")

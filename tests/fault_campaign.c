@@ -21,7 +21,10 @@ static void begin(const struct script_action *action, void *data)
     struct campaign *c = data;
     alarm(FAULTS_SECONDS);
     c->fired_before = fired_in_all();
-    const bool wanted = !c->only_prepare || (action != NULL && action->kind == SCRIPT_PREPARE);
+    const bool late = c->steps >= c->from_step &&
+                      (c->from_step == 0 || action == NULL || action->kind >= SCRIPT_STEP);
+    const bool wanted = c->only_prepare ? action != NULL && action->kind == SCRIPT_PREPARE : late;
+    c->steps += action != NULL && action->kind == SCRIPT_STEP;
     faults_control->suspend(!wanted);
 }
 
@@ -108,6 +111,7 @@ bool campaign_play(const struct script *script, struct tik_context *context, str
     const unsigned moving = c->plan_count - 1;
     const struct faults_live live = faults_count_live();
     c->plans[moving].first = n;
+    c->steps = 0;
     faults_control->arm(c->plans, c->plan_count);
     const struct script_outcome outcome = script_play(script, context, &faults);
     faults_control->disarm();

@@ -9,6 +9,8 @@ struct campaign {
     struct fault_plan plans[2]; /* the last one's `first` goes from 1 until it is never reached */
     unsigned plan_count;
     bool only_prepare; /* faults in tik_optimizer_prepare alone */
+    size_t from_step;  /* faults in no action before this one of the steps, counted from 0 */
+    size_t steps;      /* so far */
     bool verified, strict;
     uint64_t fired_before; /* the action in hand */
 };

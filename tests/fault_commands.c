@@ -52,6 +52,7 @@ static cl_int CL_API_CALL enqueue_write_buffer(cl_command_queue queue, cl_mem me
                                                size_t at, size_t size, const void *values,
                                                cl_uint waits, const cl_event *list, cl_event *event)
 {
+    fault_layer_waits(wait == CL_TRUE);
     const cl_int fault = fault_layer_enter(FAULT_ENQUEUE_WRITE_BUFFER, NULL);
     if (fault != 0)
         return fault;
@@ -64,6 +65,7 @@ static cl_int CL_API_CALL enqueue_read_buffer(cl_command_queue queue, cl_mem mem
                                               size_t at, size_t size, void *values, cl_uint waits,
                                               const cl_event *list, cl_event *event)
 {
+    fault_layer_waits(wait == CL_TRUE);
     const cl_int fault = fault_layer_enter(FAULT_ENQUEUE_READ_BUFFER, NULL);
     if (fault != 0)
         return fault;
@@ -77,6 +79,7 @@ static void *CL_API_CALL enqueue_map_buffer(cl_command_queue queue, cl_mem memor
                                             cl_uint waits, const cl_event *list, cl_event *event,
                                             cl_int *error)
 {
+    fault_layer_waits(wait == CL_TRUE);
     const cl_int fault = fault_layer_enter(FAULT_ENQUEUE_MAP_BUFFER, NULL);
     if (fault != 0)
         return fault_layer_refuse(fault, error);
@@ -120,6 +123,7 @@ static cl_int CL_API_CALL set_user_event_status(cl_event event, cl_int status)
 
 static cl_int CL_API_CALL wait_for_events(cl_uint count, const cl_event *events)
 {
+    fault_layer_waits(true);
     const cl_int fault = fault_layer_enter(FAULT_WAIT_FOR_EVENTS, NULL);
     const cl_int error = fault_layer_next->clWaitForEvents(count, events);
     return fault != 0 ? fault : error;

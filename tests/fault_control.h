@@ -90,6 +90,8 @@ struct fault_control {
     const char *(*object_name)(enum fault_object object);
     /* Lets each device say that it does not share the host's memory, so that it is copied. */
     void (*hide_shared_memory)(bool hide);
+    /* Calls since the layer was loaded that return only when commands are done. */
+    uint64_t (*waits)(void);
 };
 
 #endif

@@ -146,6 +146,7 @@ static cl_int CL_API_CALL flush(cl_command_queue queue)
 
 static cl_int CL_API_CALL finish(cl_command_queue queue)
 {
+    fault_layer_waits(true);
     const cl_int fault = fault_layer_enter(FAULT_FINISH, NULL);
     return fault != 0 ? fault : fault_layer_next->clFinish(queue);
 }

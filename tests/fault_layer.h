@@ -17,6 +17,9 @@ void fault_layer_count(enum fault_object object, int64_t change);
 
 bool fault_layer_hides_shared_memory(void);
 
+/* Counts a call that waits for commands, if it does. */
+void fault_layer_waits(bool waits);
+
 /* A call that returns what it made: NULL, and the error by pointer. */
 void *fault_layer_refuse(cl_int error, cl_int *where);
 

@@ -1,6 +1,7 @@
 #include "fault_script.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,52 @@ static const struct script_action alone[] = {
     {SCRIPT_STEP, 0},   {SCRIPT_STEP, 1},  {SCRIPT_READ, 0},   {SCRIPT_GRADIENTS, 1},
     {SCRIPT_STEP, 2},   {SCRIPT_SYNC, 0},
 };
+
+static const struct script_action around[] = {
+    {SCRIPT_CREATE, 0},    {SCRIPT_GROUP, 0},  {SCRIPT_GROUP, 1},     {SCRIPT_TENSOR, 0},
+    {SCRIPT_TENSOR, 1},    {SCRIPT_TENSOR, 2}, {SCRIPT_PREPARE, 0},   {SCRIPT_GRADIENTS, 0},
+    {SCRIPT_STEP, 0},      {SCRIPT_STEP, 1},   {SCRIPT_GRADIENTS, 1}, {SCRIPT_STEP, 2},
+    {SCRIPT_STEP, 3},      {SCRIPT_REPORT, 0}, {SCRIPT_SCALING, 0},   {SCRIPT_GRADIENTS, 2},
+    {SCRIPT_STEP, 4},      {SCRIPT_REPORT, 1}, {SCRIPT_STEP, 5},      {SCRIPT_TENSOR, 3},
+    {SCRIPT_GRADIENTS, 3}, {SCRIPT_STEP, 6},   {SCRIPT_STEP, 7},      {SCRIPT_READ, 1},
+    {SCRIPT_SYNC, 0},
+};
+
+static const struct script_action unread[] = {
+    {SCRIPT_CREATE, 0},    {SCRIPT_GROUP, 1}, {SCRIPT_TENSOR, 2}, {SCRIPT_PREPARE, 0},
+    {SCRIPT_GRADIENTS, 0}, {SCRIPT_STEP, 0},  {SCRIPT_STEP, 1},   {SCRIPT_STEP, 2},
+    {SCRIPT_STEP, 3},      {SCRIPT_STEP, 4},  {SCRIPT_STEP, 5},   {SCRIPT_STEP, 6},
+    {SCRIPT_STEP, 7},      {SCRIPT_STEP, 8},  {SCRIPT_STEP, 9},   {SCRIPT_STEP, 10},
+    {SCRIPT_STEP, 11},     {SCRIPT_STEP, 12}, {SCRIPT_STEP, 13},  {SCRIPT_STEP, 14},
+    {SCRIPT_STEP, 15},     {SCRIPT_STEP, 16}, {SCRIPT_SYNC, 0},
+};
+
+/* Among them all the options but those that exclude each other. */
+static const struct tik_optimizer_options ways[] = {
+    {.verify_blocks = 2,
+     .report = true,
+     .clip_norm = 0.7,
+     .clip_eps = 1e-6,
+     .agc_eps = 1e-3,
+     .accumulate = 2,
+     .zero_grad = true,
+     .loss_scale = 8,
+     .loss_scale_growth = 2,
+     .loss_scale_backoff = 0.5,
+     .loss_scale_interval = 1},
+    {.verify_blocks = 2,
+     .report = true,
+     .agc = 0.05,
+     .clip_value = 0.8,
+     .clip_eps = 1e-6,
+     .agc_eps = 1e-3,
+     .accumulate = 1,
+     .loss_scale_growth = 2,
+     .loss_scale_backoff = 0.5,
+     .loss_scale_interval = 1,
+     .nonfinite = TIK_NONFINITE_SKIP},
+};
+enum { FIRST_NAN = 1 };
 
 static const struct {
     const char *name;
@@ -58,6 +105,9 @@ static enum tik_status create(struct player *player)
     options.report = player->script->clip_and_report;
     options.verify = player->script->verify;
     options.verify_blocks = 2;
+    if (player->script->around != NULL)
+        options = *player->script->around;
+    options.verify = player->script->verify;
     return tik_optimizer_create(player->context, &options, &player->optimizer);
 }
 
@@ -84,6 +134,8 @@ static enum tik_status add_group(struct player *player, size_t index)
     enum tik_status status = tik_policy_create(index == 0 ? "adamw" : "sgd", &policy);
     if (status == TIK_OK)
         status = set_options(policy, index);
+    if (status == TIK_OK && player->script->around != NULL)
+        status = tik_policy_set_ema(policy, 0.75, index == 1);
     size_t group = 0;
     if (status == TIK_OK)
         status = tik_optimizer_add_group(player->optimizer, policy, &group);
@@ -130,6 +182,8 @@ static enum tik_status write_gradients(struct player *player, size_t seed)
     for (size_t t = 0; t < tik_optimizer_tensors(player->optimizer) && status == TIK_OK; t++) {
         const size_t number = tensor_number(player, t);
         fill(grad, tensors[number].count, 100 + 10 * seed + number);
+        if (player->script->around != NULL && seed == FIRST_NAN)
+            grad[5] = NAN;
         if (number == HOST)
             memcpy(player->host_grad, grad, sizeof player->host_grad);
         else
@@ -142,6 +196,7 @@ static enum tik_status act(struct player *player, const struct script_action *ac
 {
     float values[LONGEST];
     struct tik_report report;
+    struct tik_scaling scaling;
     switch (action->kind) {
     case SCRIPT_CREATE:
         return create(player);
@@ -161,6 +216,8 @@ static enum tik_status act(struct player *player, const struct script_action *ac
         return tik_optimizer_report(player->optimizer, action->index, &report);
     case SCRIPT_SYNC:
         return tik_optimizer_sync(player->optimizer);
+    case SCRIPT_SCALING:
+        return tik_optimizer_scaling(player->optimizer, &scaling);
     }
     return TIK_ERROR_ARGUMENT;
 }
@@ -200,6 +257,7 @@ static void view(const struct player *player, struct script_view *seen)
         if (seen->reported[g])
             seen->reports[g] = report;
     }
+    ok(tik_optimizer_scaling(player->optimizer, &seen->scaling));
     float *values = seen->values;
     for (size_t t = 0; t < seen->tensors; t++)
         view_tensor(player, t, &values);
@@ -219,6 +277,7 @@ static void check_view(const struct player *player, size_t i)
                       seen.reported[g] ? "a" : "no");
         ck_assert_mem_eq(&seen.reports[g], &expected->reports[g], sizeof seen.reports[g]);
     }
+    ck_assert_mem_eq(&seen.scaling, &expected->scaling, sizeof seen.scaling);
     size_t w = 0;
     while (w < SCRIPT_WORDS && memcmp(&seen.values[w], &expected->values[w], sizeof(float)) == 0)
         w++;
@@ -243,7 +302,8 @@ static uint64_t check_counts(const struct player *player, uint64_t context_befor
     struct tik_optimizer_stats stats = {0};
     if (player->optimizer != NULL)
         tik_optimizer_stats(player->optimizer, &stats);
-    ck_assert_uint_eq(stats.steps, player->steps);
+    const struct tik_optimizer_options *options = player->script->around;
+    ck_assert_uint_eq(stats.steps, player->steps / (options != NULL ? options->accumulate : 1));
     ck_assert_uint_eq(stats.mismatches, 0);
     ck_assert_uint_eq(tik_context_fallbacks(player->context) - context_before, stats.fallbacks);
     ck_assert_uint_eq(told - told_before, stats.fallbacks > 0);
@@ -367,6 +427,24 @@ void script_full(struct script *script, const char *name, enum tik_verify verify
 void script_alone(struct script *script, const char *name)
 {
     *script = (struct script){.name = name, .actions = alone, .count = LENGTH(alone)};
+    expect(script);
+}
+
+void script_around(struct script *script, const char *name, size_t way, enum tik_verify verify)
+{
+    *script = (struct script){.name = name,
+                              .actions = around,
+                              .count = LENGTH(around),
+                              .clip_and_report = true,
+                              .around = &ways[way],
+                              .verify = verify};
+    expect(script);
+}
+
+void script_unread(struct script *script, const char *name)
+{
+    *script = (struct script){
+        .name = name, .actions = unread, .count = LENGTH(unread), .around = &ways[1]};
     expect(script);
 }
 

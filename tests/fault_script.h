@@ -18,9 +18,10 @@ enum script_kind {
     SCRIPT_READ,
     SCRIPT_REPORT,
     SCRIPT_SYNC,
+    SCRIPT_SCALING,
 };
 
-enum { SCRIPT_GROUPS = 2, SCRIPT_TENSORS = 4, SCRIPT_WORDS = 3 * (2051 + 93 + 40) + 2 * 1030 };
+enum { SCRIPT_GROUPS = 2, SCRIPT_TENSORS = 4, SCRIPT_WORDS = 5 * (2051 + 93 + 40) + 4 * 1030 };
 
 struct script_action {
     enum script_kind kind;
@@ -33,6 +34,7 @@ struct script_view {
     uint64_t steps[SCRIPT_GROUPS];
     bool reported[SCRIPT_GROUPS];
     struct tik_report reports[SCRIPT_GROUPS];
+    struct tik_scaling scaling;
     float values[SCRIPT_WORDS]; /* parameters and states */
 };
 
@@ -41,6 +43,8 @@ struct script {
     const struct script_action *actions;
     size_t count;
     bool clip_and_report;
+    /* Options around the step, averages in both groups, and a NaN among the gradients 1. */
+    const struct tik_optimizer_options *around;
     enum tik_verify verify;
     struct script_view *expected; /* before action i; the last is the end */
 };
@@ -49,6 +53,10 @@ struct script {
 void script_full(struct script *script, const char *name, enum tik_verify verify);
 /* One tensor under sgd without more: a step of one command. */
 void script_alone(struct script *script, const char *name);
+/* As the full one, with what is done around a step: two ways. */
+void script_around(struct script *script, const char *name, size_t way, enum tik_verify verify);
+/* As the one alone, with a guard, and so many steps that the host has to look in the last. */
+void script_unread(struct script *script, const char *name);
 /* Frees what the undisturbed run left. */
 void script_free(struct script *script);
 

@@ -189,24 +189,60 @@ static void add_penalty(struct foreign_case *one, const cJSON *penalty)
  */
 static bool set_around(struct foreign_case *one, const char *name, const cJSON *value)
 {
+    const char *text = cJSON_GetStringValue(value);
     if (strcmp(name, "max_norm") == 0)
         one->options.max_norm = number_of(value);
+    else if (strcmp(name, "clip_norm") == 0)
+        one->options.clip_norm = number_of(value);
+    else if (strcmp(name, "clip_value") == 0)
+        one->options.clip_value = number_of(value);
+    else if (strcmp(name, "agc") == 0)
+        one->options.agc = number_of(value);
+    else if (strcmp(name, "agc_eps") == 0)
+        one->options.agc_eps = number_of(value);
+    else if (strcmp(name, "accumulate") == 0)
+        one->options.accumulate = (unsigned)number_of(value);
+    else if (strcmp(name, "nonfinite") == 0 && text != NULL && strcmp(text, "skip") == 0)
+        one->options.nonfinite = TIK_NONFINITE_SKIP;
+    else if (strcmp(name, "ema") == 0)
+        one->ema = number_of(value);
+    else if (strcmp(name, "debias") == 0)
+        one->debias = number_of(value) != 0;
+    else if (strcmp(name, "ema_start") == 0 && text != NULL && strcmp(text, "first") == 0)
+        one->ema_first = true;
     else
         return false;
     return true;
 }
 
-/* What can be compared: the parameter alone, as yet. */
-static bool can_read(const char *what)
+/* What can be compared. */
+static bool can_read(const struct foreign_case *one, const char *what)
 {
-    return strcmp(what, "param") == 0;
+    return strcmp(what, "param") == 0 || (strcmp(what, "ema") == 0 && one->ema > 0);
+}
+
+void foreign_stepped(const struct foreign_case *one, struct tik_optimizer *optimizer, size_t tensor,
+                     size_t t)
+{
+    struct tik_tensor_info info;
+    float p[FOREIGN_ELEMENTS];
+    if (!one->ema_first || t > 1)
+        return;
+    judge_ok(tik_optimizer_tensor(optimizer, tensor, &info));
+    const int last = (int)info.state_count - 1;
+    ck_assert_str_eq(info.states[last], "ema");
+    judge_ok(tik_optimizer_read(optimizer, tensor, TIK_PARAM, p));
+    judge_ok(tik_optimizer_write(optimizer, tensor, TIK_STATE + last, p));
 }
 
 void foreign_read(const struct foreign_case *one, struct tik_optimizer *optimizer, size_t tensor,
                   float values[FOREIGN_ELEMENTS])
 {
     ck_assert_msg(one->missing[0] == '\0', "%s: %s is missing", one->name, one->missing);
-    judge_ok(tik_optimizer_read(optimizer, tensor, TIK_PARAM, values));
+    if (one->reads_ema)
+        judge_ok(tik_optimizer_read_ema(optimizer, tensor, values));
+    else
+        judge_ok(tik_optimizer_read(optimizer, tensor, TIK_PARAM, values));
 }
 
 /* ---- a case ---- */
@@ -240,8 +276,11 @@ void foreign_case_open(struct foreign_case *one, const cJSON *file, const cJSON 
         if (!set_around(one, item->string, item))
             miss(one, "around the step: %s", item->string);
     }
-    if (reads && !can_read(cJSON_GetStringValue(reads)))
+    if (reads && !can_read(one, cJSON_GetStringValue(reads)))
         miss(one, "reads %s", cJSON_GetStringValue(reads));
+    one->reads_ema = reads && strcmp(cJSON_GetStringValue(reads), "ema") == 0;
+    if (one->policy && one->ema > 0)
+        judge_ok(tik_policy_set_ema(one->policy, one->ema, one->debias));
     if (one->missing[0]) {
         tik_policy_destroy(one->policy);
         one->policy = NULL;

@@ -17,6 +17,8 @@ struct foreign_case {
     size_t rank, shape[FOREIGN_RANK], count;
     struct tik_policy *policy; /* NULL when something is missing */
     struct tik_optimizer_options options;
+    double ema;                        /* decay of the average; 0: there is none */
+    bool debias, ema_first, reads_ema; /* ema_first: it begins as p after the first step */
     char missing[128]; /* "rule lamb", "option agc", ...; empty when the case can be judged */
 };
 
@@ -40,7 +42,11 @@ const cJSON *foreign_inputs(const struct foreign_case *one, const char *name);
 /* The gradient of step t, with the values that are not finite, if the case has such. */
 void foreign_gradient(const struct foreign_case *one, size_t t, float g[FOREIGN_ELEMENTS]);
 
-/* What the case compares, after a step: the parameter. */
+/* After step t: where the other library's average begins late, the library's is made to. */
+void foreign_stepped(const struct foreign_case *one, struct tik_optimizer *optimizer, size_t tensor,
+                     size_t t);
+
+/* What the case compares, after a step: the parameter, or its average as it is read. */
 void foreign_read(const struct foreign_case *one, struct tik_optimizer *optimizer, size_t tensor,
                   float values[FOREIGN_ELEMENTS]);
 

@@ -2,17 +2,17 @@
 """Breaks the library on purpose, one formula at a time, and expects the judges to notice.
 
 usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
-       mutants.py kernel --oracle TEST_ORACLE --correction TEST_CORRECTION [--only TEXT] [--jobs N]
+       mutants.py kernel --oracle TEST_ORACLE [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
-of test_oracle that come to the mutant soonest, or of test_correction where `judge` is "correction".
-`old` must occur exactly once in the file.
+of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file. `judge`
+names another judge than those below: around, guard, checkpoint_around, correction.
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
 and is judged by test_oracle, test_golden and test_schedule. kernel: TEST_ORACLE, built with OpenCL, runs on the
 device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
 refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
-plain program calls, cl/correction.cl, is judged by TEST_CORRECTION in the same way.
+plain program calls, cl/correction.cl, is judged by test_correction, beside it, in the same way.
 
 Exit status 0: every mutant was caught. 1: one survived, did not compile, or crashed the judge, or
 the judges fail without any mutant. 77: kernel mutants, and no device to run them on.
@@ -36,6 +36,7 @@ ROOT = TESTS.parent
 SKIP = 77
 LIMIT = 300  # seconds for one run of a judge
 JUDGES = ("oracle", "golden", "schedule")
+OTHERS = ("around", "guard", "checkpoint_around")
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
 FLAGS = "-std=c11 -O1 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
@@ -109,7 +110,8 @@ class ScalarBench:
             src / "opencl" / "absent.c",
         ]
         self.judges = sorted(TESTS.glob("judge*.c")) + sorted((TESTS / "oracle").glob("*.c"))
-        self.mains = {name: TESTS / f"test_{name}.c" for name in JUDGES}
+        self.judges += [TESTS / f"{name}.c" for name in ("suite", "checkpoint_fixture", "scratch")]
+        self.mains = {name: TESTS / f"test_{name}.c" for name in JUDGES + OTHERS}
 
     def object(self, source):
         return self.folder / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
@@ -131,14 +133,15 @@ class ScalarBench:
         stem = replaced.stem if (ROOT / "cl" / f"{replaced.stem}.h").exists() else "sgd"
         return [[stem], []] if (TESTS / "oracle" / f"{stem}.c").exists() else [[]]
 
-    def judge(self, folder, replaced, mutated):
+    def judge(self, folder, replaced, mutated, judges):
         """
         Links the judges, one object replaced; returns {judge: output} of those that failed. The
         oracle starts with the case that is likely to notice, and runs as a whole if it does not.
         """
         caught = {}
         library = [mutated if one == replaced else self.object(one) for one in self.sources]
-        for name, main in self.mains.items():
+        for name in judges:
+            main = self.mains[name]
             program = folder / f"test_{name}"
             objects = [self.object(main), *map(self.object, self.judges), *library]
             must([*self.compiler, *objects, "-o", program, *self.libraries, "-lm", "-lpthread"])
@@ -150,7 +153,7 @@ class ScalarBench:
         return caught
 
     def baseline(self):
-        failed = self.judge(self.folder, None, None)
+        failed = self.judge(self.folder, None, None, JUDGES + OTHERS)
         if failed:
             output = list(failed.values())[0]
             raise Broken(f"the judges fail without a mutant: {first_failure(output)}")
@@ -163,7 +166,8 @@ class ScalarBench:
             changed, output = folder / source.name, folder / "mutant.o"
             changed.write_text(text)
             self.compile(source, changed, output)
-            caught = self.judge(folder, source, output)
+            judges = (row["judge"],) if "judge" in row else JUDGES
+            caught = self.judge(folder, source, output, judges)
         if not caught:
             return None
         return " and ".join(caught), first_failure(list(caught.values())[0])
@@ -172,16 +176,17 @@ class ScalarBench:
 class KernelBench:
     """The judges on a device, with kernels from a mutated copy of cl/."""
 
-    def __init__(self, programs, folder, rows):
-        self.programs, self.folder = programs, folder
+    def __init__(self, oracle, folder, rows):
+        self.folder = folder
+        self.programs = pathlib.Path(oracle).resolve().parent
         self.cases = sorted({(row.get("judge", "oracle"), *row["case"]) for row in rows})
         self.jobs, self.exact = 1, False
 
-    def judge(self, kernels, judge, *case):
+    def judge(self, kernels, name, *case):
         with tempfile.TemporaryDirectory(dir=self.folder) as cache:
             env = {"TIKHONOV_CL_PATH": str(kernels), "TIKHONOV_CACHE_DIR": "off"}
             env["POCL_CACHE_DIR"] = cache
-            return run([self.programs[judge], "opencl", *case], env)
+            return run([self.programs / f"test_{name}", "opencl", *case], env)
 
     def prepare(self, jobs):
         """Where there is no device, nothing is shown, and nothing passes."""
@@ -209,8 +214,7 @@ class KernelBench:
             kernels = pathlib.Path(name) / "cl"
             shutil.copytree(ROOT / "cl", kernels)
             (kernels / pathlib.Path(row["file"]).name).write_text(text)
-            judge = row.get("judge", "oracle")
-            status, output = self.judge(kernels, judge, *row["case"])
+            status, output = self.judge(kernels, row.get("judge", "oracle"), *row["case"])
         if BUILD_FAILED.search(output):
             raise Broken(f"the kernel does not compile\n{output[-2000:]}")
         if verdict(status, output):
@@ -247,12 +251,11 @@ def options():
     parser.add_argument("kind", choices=("scalar", "kernel"))
     parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
     parser.add_argument("--oracle", help="the executable test_oracle, built with OpenCL")
-    parser.add_argument("--correction", help="the executable test_correction")
     parser.add_argument("--only", default="", help="mutants whose name or file holds this text")
     parser.add_argument("--jobs", type=int, default=2)
     chosen = parser.parse_args()
-    if chosen.kind == "kernel" and not (chosen.oracle and chosen.correction):
-        parser.error("kernel mutants need --oracle TEST_ORACLE and --correction TEST_CORRECTION")
+    if chosen.kind == "kernel" and not chosen.oracle:
+        parser.error("kernel mutants need --oracle TEST_ORACLE")
     return chosen
 
 
@@ -267,8 +270,7 @@ def main():
         if chosen.kind == "scalar":
             bench = ScalarBench(chosen.cc, folder)
         else:
-            programs = {"oracle": chosen.oracle, "correction": chosen.correction}
-            bench = KernelBench(programs, folder, rows)
+            bench = KernelBench(chosen.oracle, folder, rows)
         try:
             bench.prepare(chosen.jobs)
             bench.baseline()

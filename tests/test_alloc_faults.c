@@ -124,6 +124,22 @@ START_TEST(any_allocation_verified)
 }
 END_TEST
 
+START_TEST(any_allocation_around)
+{
+    struct script script;
+    script_around(&script, "any allocation, around the step", (size_t)_i, TIK_VERIFY_OFF);
+    scan(&script, (struct campaign){0});
+}
+END_TEST
+
+START_TEST(any_allocation_of_a_look)
+{
+    struct script script;
+    script_unread(&script, "any allocation, 16 steps unread");
+    scan(&script, (struct campaign){.strict = strcmp(device, "scalar") != 0 && _i == 1});
+}
+END_TEST
+
 /* Without memory there is no context; "scalar" has nothing to fall back to. */
 START_TEST(any_allocation_of_a_context)
 {
@@ -159,6 +175,8 @@ static Suite *make_suite(void)
     const bool scalar = strcmp(device, "scalar") == 0;
     tcase_add_loop_test(tests, any_allocation, 0, scalar ? 1 : 2);
     tcase_add_test(tests, any_allocation_of_sgd_alone);
+    tcase_add_loop_test(tests, any_allocation_around, 0, 2);
+    tcase_add_loop_test(tests, any_allocation_of_a_look, 0, scalar ? 1 : 2);
     if (!scalar)
         tcase_add_loop_test(tests, any_allocation_verified, 0, 4);
     suite_add_tcase(suite, tests);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEED = 20261122, MICRO_BATCHES = 3, COUNT = 1030 };
+enum { SEED = 20261122, MICRO_BATCHES = 3, COUNT = 1030, JUDGE_COUNT = 2100 };
 
 static void set_options(const struct judge_run *run, struct tik_optimizer_options *options)
 {
@@ -51,6 +51,31 @@ static void read_ema(struct tik_optimizer *optimizer, size_t tensor, float *valu
 
 static const struct judge_around api = {set_options, set_ema, write_ema, read_ema};
 
+/*
+ * What is read of the average: the stored values with their bias corrected; the parameters of a
+ * tensor whose group has not stepped.
+ */
+static void judge_read(struct judge_run *run, const struct judge_part *part)
+{
+    static float stored[JUDGE_COUNT], got[JUDGE_COUNT];
+    struct tik_optimizer *optimizer = run->optimizer;
+    const struct oracle_moment moment = {.unit = ldexp(1, -24), .tiny = ldexp(1, -150)};
+    uint64_t steps;
+    judge_ok(tik_optimizer_steps(optimizer, part->group, &steps));
+    judge_ok(tik_optimizer_read_ema(optimizer, part->tensor, got));
+    if (steps == 0)
+        judge_ok(tik_optimizer_read(optimizer, part->tensor, TIK_PARAM, stored));
+    else
+        read_ema(optimizer, part->tensor, stored);
+    for (size_t i = 0; i < part->count; i++) {
+        const struct oracle_number read =
+            steps == 0
+                ? (struct oracle_number){.value = (double)stored[i]}
+                : oracle_ema_read(&part->policy.ema, (double)stored[i], (double)steps, &moment);
+        judge_number(run->tally, "ema as it is read", i, (double)got[i], &read);
+    }
+}
+
 /* ---- one step at a time, in several shapes and two groups ---- */
 
 static void judge_steps(const char *label, const struct oracle_around *around, double max_norm,
@@ -81,6 +106,8 @@ static void judge_steps(const char *label, const struct oracle_around *around, d
             judge_run_uniform(&run, SEED + t, t == 4 ? 1e-4 : 3);
         }
         judge_run_step(&run, t);
+        for (size_t i = 0; i < run.part_count && ema->decay > 0; i++)
+            judge_read(&run, &run.parts[i]);
     }
     judge_run_destroy(&run);
 }

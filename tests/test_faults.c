@@ -60,6 +60,71 @@ START_TEST(any_call_verified)
 }
 END_TEST
 
+START_TEST(any_call_around)
+{
+    struct script script;
+    const bool memory = _i % 2 == 1;
+    script_around(&script, "any call, around the step", (size_t)_i / 2, TIK_VERIFY_OFF);
+    faults_control->hide_shared_memory(memory);
+    campaign_scan(&script, campaign_one(FAULT_ANY, CL_OUT_OF_RESOURCES), _i == 3);
+    faults_control->hide_shared_memory(false);
+}
+END_TEST
+
+START_TEST(any_call_around_verified)
+{
+    struct script script;
+    script_around(&script, "any call, around the step, verify all", (size_t)_i, TIK_VERIFY_ALL);
+    campaign_scan(&script, campaign_one(FAULT_ANY, CL_OUT_OF_RESOURCES), false);
+}
+END_TEST
+
+/* The step that has to wait for the steps under way, and what comes after it. */
+START_TEST(any_call_of_a_look)
+{
+    struct script script;
+    script_unread(&script, "any call, 16 steps unread");
+    struct campaign campaign = campaign_one(FAULT_ANY, CL_OUT_OF_RESOURCES);
+    campaign.from_step = 15;
+    campaign_scan(&script, campaign, _i);
+}
+END_TEST
+
+/* A step waits for nothing, with a guard or without; with one, the 17th waits once. */
+START_TEST(the_host_does_not_wait)
+{
+    struct tik_context *context = faults_open(false);
+    struct tik_optimizer_options options;
+    struct tik_optimizer *optimizer;
+    struct tik_policy *policy;
+    const size_t count = 3000;
+    tik_optimizer_defaults(&options);
+    options.max_norm = 1;
+    options.report = true;
+    options.accumulate = _i == 2 ? 3 : 1;
+    options.loss_scale = _i > 0 ? 1024 : 0;
+    faults_ok(tik_optimizer_create(context, &options, &optimizer));
+    faults_ok(tik_policy_create("adamw", &policy));
+    faults_ok(tik_policy_set_ema(policy, 0.9, true));
+    faults_ok(tik_optimizer_add_group(optimizer, policy, NULL));
+    tik_policy_destroy(policy);
+    const struct tik_tensor tensor = {.name = "p", .rank = 1, .shape = &count};
+    faults_ok(tik_optimizer_add_tensor(optimizer, 0, &tensor, NULL));
+    faults_ok(tik_optimizer_prepare(optimizer));
+    for (unsigned t = 1; t <= 40 * options.accumulate; t++) {
+        const uint64_t before = faults_control->waits();
+        faults_ok(tik_optimizer_set(optimizer, 0, "lr", 0.1 / t));
+        faults_ok(tik_optimizer_step(optimizer));
+        const bool looks = _i > 0 && t % options.accumulate == 0 &&
+                           (t / options.accumulate == 17 || t / options.accumulate == 33);
+        /* Control, counts, and the counts set to 0. */
+        ck_assert_uint_eq(faults_control->waits() - before, looks ? 3 : 0);
+    }
+    tik_optimizer_destroy(optimizer);
+    tik_context_destroy(context);
+}
+END_TEST
+
 /* The driver says afterwards that a command failed while it ran. */
 START_TEST(a_command_that_fails)
 {
@@ -162,6 +227,12 @@ static Suite *make_suite(void)
     tcase_add_loop_test(steps, a_command_that_fails, 0, 2);
     tcase_add_loop_test(steps, a_gate_that_opens, 0, 2);
     suite_add_tcase(suite, steps);
+    TCase *around = tcase_create("around");
+    tcase_add_loop_test(around, the_host_does_not_wait, 0, 3);
+    tcase_add_loop_test(around, any_call_of_a_look, 0, 2);
+    tcase_add_loop_test(around, any_call_around, 0, 4);
+    tcase_add_loop_test(around, any_call_around_verified, 0, 2);
+    suite_add_tcase(suite, around);
     TCase *devices = tcase_create("devices");
     tcase_add_loop_test(devices, a_device_that_dies, 0, 2);
     tcase_add_loop_test(devices, a_second_fault, 2, 4);

@@ -88,6 +88,7 @@ static void run_case(const struct foreign_case *one, struct score *score)
         foreign_gradient(one, t, g);
         judge_ok(tik_optimizer_write(optimizer, index, TIK_GRAD, g));
         judge_ok(tik_optimizer_step(optimizer));
+        foreign_stepped(one, optimizer, index, t);
         if (!cJSON_GetObjectItem(after, step))
             continue;
         foreign_read(one, optimizer, index, p);

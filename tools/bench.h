@@ -7,11 +7,11 @@
 
 #include <tikhonov/tikhonov.h>
 
-/* One row's rule with its options, penalties and clipping. */
+/* One row's rule with its options, penalties and what is around the step. */
 struct bench_policy {
     char *text; /* as it was asked for: "momentum=0.9,max_norm=1"; "" for the defaults */
     struct tik_policy *policy;
-    double max_norm; /* 0: no clipping */
+    struct tik_optimizer_options options;
 };
 
 /* All parameters, in tensors that differ by one element at most. */
@@ -40,11 +40,13 @@ int bench_policy_make(const char *rule, const char *common, struct bench_policy 
 void bench_policy_finish(struct bench_policy *policy);
 
 /*
- * What a step moves: p and the states, each read and written; g, read once more for the norm.
+ * What a step moves: p, the states and the average, each read and written; g, which is read, and
+ * written where it is cleared; and what is read before, for norms or the finite check: g, or g and p.
  */
 struct bench_streams {
     size_t updated;
-    bool norm;
+    size_t before; /* 0 to 2 */
+    bool clears;
 };
 
 /* Bytes that the streams move for each parameter. */
@@ -54,7 +56,7 @@ size_t bench_streams_bytes(const struct bench_streams *streams);
  * Elements that the limit's loop takes of one stream after another, that a work-item of its kernel
  * takes at most, and streams.
  */
-enum { BENCH_BLOCK = 128, BENCH_CHUNK = 1024, BENCH_MAX_STREAMS = 1 + TIK_MAX_STATES };
+enum { BENCH_BLOCK = 128, BENCH_CHUNK = 1024, BENCH_MAX_STREAMS = 2 + TIK_MAX_STATES };
 
 /*
  * The limit on the host: memory of the same footprint, and a loop over it by OpenMP. `updated`
@@ -66,7 +68,7 @@ struct bench_host {
     int threads;
     void *memory;
     float *updated[BENCH_MAX_STREAMS], *grad;
-    float norm; /* what the pass of the norm found */
+    float norm; /* what the passes before the step found */
 };
 
 /* OpenMP's number of threads where `asked` is 0. */
@@ -128,10 +130,9 @@ enum tik_status bench_steps_create(struct tik_context *context, const struct ben
                                    struct bench_size size, struct tik_optimizer **optimizer);
 enum tik_status bench_steps_prepare(struct tik_optimizer *optimizer, struct bench_size size);
 
-/* What the policy moves; an exit code. The memory that steps and limit take together; launches. */
+/* What the policy moves; an exit code. The memory that steps and limit take together. */
 int bench_steps_streams(const struct bench_policy *policy, struct bench_streams *streams);
 size_t bench_steps_memory(const struct bench_streams *streams, size_t parameters);
-unsigned bench_steps_launches(const struct bench_policy *policy);
 
 /* Measures one row; an exit code. */
 int bench_trial_run(const struct bench_device *device, const struct bench_policy *policy,

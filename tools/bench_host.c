@@ -18,7 +18,7 @@
 
 size_t bench_streams_bytes(const struct bench_streams *streams)
 {
-    return sizeof(float) * (2 * streams->updated + 1 + streams->norm);
+    return sizeof(float) * (2 * streams->updated + 1 + streams->before + streams->clears);
 }
 
 int bench_host_threads(int asked)
@@ -112,14 +112,14 @@ void bench_host_destroy(struct bench_host *host)
 }
 
 /* The result is kept, or a compiler would leave the pass out. */
-static void read_for_norm(struct bench_host *host)
+static void read_before(struct bench_host *host, const float *values)
 {
     const int64_t blocks = block_count(host);
     float total = 0;
 #pragma omp parallel for num_threads(host->threads) schedule(static) reduction(+ : total)          \
     if (host->threads > 1)
     for (int64_t b = 0; b < blocks; b++)
-        total += sum(host->grad + b * BENCH_BLOCK);
+        total += sum(values + b * BENCH_BLOCK);
     host->norm = total;
 }
 
@@ -128,12 +128,18 @@ void bench_host_run(struct bench_host *host)
 {
     const int64_t blocks = block_count(host);
     const size_t updated = host->streams.updated;
-    if (host->streams.norm)
-        read_for_norm(host);
+    const bool clears = host->streams.clears;
+    if (host->streams.before > 0)
+        read_before(host, host->grad);
+    if (host->streams.before > 1)
+        read_before(host, host->updated[0]);
 #pragma omp parallel for num_threads(host->threads) schedule(static) if (host->threads > 1)
-    for (int64_t b = 0; b < blocks; b++)
+    for (int64_t b = 0; b < blocks; b++) {
         for (size_t k = 0; k < updated; k++)
             add(host->updated[k] + b * BENCH_BLOCK, host->grad + b * BENCH_BLOCK);
+        if (clears)
+            fill(host->grad + b * BENCH_BLOCK, 0.0f);
+    }
 }
 
 static double process_seconds(void)

@@ -61,7 +61,8 @@ static void write_source(char *text, size_t room, const struct bench_streams *st
            "    if (sum.x == 0xffffffffu)\n"
            "        *total = sum;\n"
            "}\n"
-           "__kernel void limit(__global const VALUE *restrict g");
+           "__kernel void limit(__global %sVALUE *restrict g",
+           streams->clears ? "" : "const ");
     for (size_t k = 0; k < streams->updated; k++)
         append(text, room, ", __global VALUE *restrict x%zu", k);
     append(text, room,
@@ -71,7 +72,7 @@ static void write_source(char *text, size_t room, const struct bench_streams *st
            "        const VALUE a = g[i];\n");
     for (size_t k = 0; k < streams->updated; k++)
         append(text, room, "        x%zu[i] = x%zu[i] + a;\n", k, k);
-    append(text, room, "    }\n}\n");
+    append(text, room, "%s    }\n}\n", streams->clears ? "        g[i] = (VALUE)0;\n" : "");
 }
 
 static cl_device_type device_type(cl_device_id device)
@@ -133,8 +134,6 @@ static enum tik_status make_buffers(struct bench_kernel *made, cl_context contex
     error = clSetKernelArg(made->limit, 0, sizeof made->grad, &made->grad);
     for (cl_uint k = 0; error == CL_SUCCESS && k < made->streams.updated; k++)
         error = clSetKernelArg(made->limit, k + 1, sizeof(cl_mem), &made->updated[k]);
-    if (error == CL_SUCCESS)
-        error = clSetKernelArg(made->norm, 0, sizeof made->grad, &made->grad);
     if (error == CL_SUCCESS)
         error = clSetKernelArg(made->norm, 1, sizeof made->total, &made->total);
     return error == CL_SUCCESS ? TIK_OK : fail(why, "clSetKernelArg", error);
@@ -201,9 +200,18 @@ static bool launch(const struct bench_kernel *kernel, cl_kernel what, size_t glo
            CL_SUCCESS;
 }
 
+/* Goes over one stream, as norms and the finite check do. */
+static bool read_before(struct bench_kernel *kernel, const cl_mem *stream)
+{
+    return clSetKernelArg(kernel->norm, 0, sizeof *stream, stream) == CL_SUCCESS &&
+           launch(kernel, kernel->norm, kernel->global, kernel->local);
+}
+
 bool bench_kernel_limit(struct bench_kernel *kernel)
 {
-    return (!kernel->streams.norm || launch(kernel, kernel->norm, kernel->global, kernel->local)) &&
+    const size_t before = kernel->streams.before;
+    return (before < 1 || read_before(kernel, &kernel->grad)) &&
+           (before < 2 || read_before(kernel, &kernel->updated[0])) &&
            launch(kernel, kernel->limit, kernel->global, kernel->local) &&
            clFinish(kernel->queue) == CL_SUCCESS;
 }

@@ -32,14 +32,56 @@ static size_t item_length(const char *item)
     return length;
 }
 
+static int apply_ema(struct bench_policy *policy, const char *value)
+{
+    double decay;
+    if (!command_parse_real(value, &decay) || !(decay > 0 && decay < 1))
+        return command_error(COMMAND_USAGE, "ema is '%s'; a decay above 0 and below 1 is due",
+                             value);
+    const enum tik_status status = tik_policy_set_ema(policy->policy, decay, false);
+    return status == TIK_OK ? COMMAND_OK : command_failure(status);
+}
+
+static int apply_zero_grad(struct bench_policy *policy, const char *value)
+{
+    policy->options.zero_grad = strcmp(value, "true") == 0;
+    if (policy->options.zero_grad || strcmp(value, "false") == 0)
+        return COMMAND_OK;
+    return command_error(COMMAND_USAGE, "zero_grad is '%s'; true or false is due", value);
+}
+
+/* What is around the step, whatever the rule; *found: the key is such a one. */
+static int apply_around(struct bench_policy *policy, const char *item, bool *found)
+{
+    struct tik_optimizer_options *o = &policy->options;
+    const struct {
+        const char *key;
+        double *number;
+        int (*apply)(struct bench_policy *, const char *);
+    } keys[] = {{"max_norm", &o->max_norm, NULL},     {"clip_norm", &o->clip_norm, NULL},
+                {"clip_value", &o->clip_value, NULL}, {"agc", &o->agc, NULL},
+                {"loss_scale", &o->loss_scale, NULL}, {"ema", NULL, apply_ema},
+                {"zero_grad", NULL, apply_zero_grad}};
+    const size_t length = strcspn(item, "=");
+    *found = true;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (strncmp(item, keys[i].key, length) != 0 || keys[i].key[length] != '\0')
+            continue;
+        const char *value = item + length + 1;
+        return keys[i].apply != NULL ? keys[i].apply(policy, value)
+                                     : command_parse_max_norm(keys[i].key, value, keys[i].number);
+    }
+    *found = false;
+    return COMMAND_OK;
+}
+
 static int apply_item(struct bench_policy *policy, const char *option, char *item)
 {
-    static const char max_norm[] = "max_norm=";
     if (!has_value(item))
         return command_add_penalty(policy->policy, option, item);
-    if (strncmp(item, max_norm, strlen(max_norm)) == 0)
-        return command_parse_max_norm("max_norm", item + strlen(max_norm), &policy->max_norm);
-    return command_set_option(policy->policy, option, item);
+    bool found;
+    const int code = apply_around(policy, item, &found);
+    return found ? code : command_set_option(policy->policy, option, item);
 }
 
 static int apply_items(struct bench_policy *policy, const char *option, const char *text)
@@ -74,7 +116,8 @@ static char *join(const char *own, const char *common)
 
 int bench_policy_make(const char *rule, const char *common, struct bench_policy *policy)
 {
-    *policy = (struct bench_policy){.max_norm = 0};
+    *policy = (struct bench_policy){.text = NULL};
+    tik_optimizer_defaults(&policy->options);
     const size_t length = strcspn(rule, ":");
     char *name = copy_text(rule, length);
     policy->text = join(rule[length] == ':' ? rule + length + 1 : "", common != NULL ? common : "");

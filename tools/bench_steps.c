@@ -44,11 +44,8 @@ enum tik_status bench_steps_prepare(struct tik_optimizer *optimizer, struct benc
 enum tik_status bench_steps_create(struct tik_context *context, const struct bench_policy *policy,
                                    struct bench_size size, struct tik_optimizer **optimizer)
 {
-    struct tik_optimizer_options options;
-    tik_optimizer_defaults(&options);
-    options.max_norm = policy->max_norm;
     size_t group = 0;
-    enum tik_status status = tik_optimizer_create(context, &options, optimizer);
+    enum tik_status status = tik_optimizer_create(context, &policy->options, optimizer);
     if (status == TIK_OK)
         status = tik_optimizer_add_group(*optimizer, policy->policy, &group);
     return status == TIK_OK ? add_tensors(*optimizer, group, size) : status;
@@ -70,8 +67,13 @@ int bench_steps_streams(const struct bench_policy *policy, struct bench_streams 
         status = tik_optimizer_tensor(optimizer, 0, &info);
     tik_optimizer_destroy(optimizer);
     tik_context_destroy(context);
-    *streams =
-        (struct bench_streams){.updated = 1 + info.state_count, .norm = policy->max_norm > 0};
+    const struct tik_optimizer_options *o = &policy->options;
+    const bool looks = o->max_norm > 0 || o->clip_norm > 0 || o->agc > 0 || o->loss_scale > 0;
+    *streams = (struct bench_streams){
+        .updated = 1 + info.state_count,
+        .before = (size_t)looks + (o->agc > 0),
+        .clears = o->zero_grad,
+    };
     return status == TIK_OK ? COMMAND_OK : command_failure(status);
 }
 
@@ -79,13 +81,4 @@ int bench_steps_streams(const struct bench_policy *policy, struct bench_streams 
 size_t bench_steps_memory(const struct bench_streams *streams, size_t parameters)
 {
     return 2 * (streams->updated + 1) * parameters * sizeof(float);
-}
-
-/*
- * How many commands a step of one group enqueues: one, for all its tensors; the norm takes one over
- * the blocks and one that finishes it.
- */
-unsigned bench_steps_launches(const struct bench_policy *policy)
-{
-    return policy->max_norm > 0 ? 3 : 1;
 }

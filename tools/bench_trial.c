@@ -36,6 +36,7 @@ struct trial {
     struct bench_size size;
     double *seconds[CONTESTANTS];
     size_t rounds;
+    bool clears; /* steps set the gradients to 0 */
 };
 
 static double now(void)
@@ -64,6 +65,7 @@ static int say_memory(const char *what, struct bench_size size)
 
 static int make_steps(struct trial *trial, const struct bench_policy *policy)
 {
+    trial->clears = policy->options.zero_grad;
     enum tik_status status =
         bench_steps_create(trial->device->context, policy, trial->size, &trial->optimizer);
     if (status == TIK_OK)
@@ -133,6 +135,16 @@ static int take_turn(struct trial *trial, enum contestant who)
     return status == TIK_OK ? COMMAND_OK : command_error(COMMAND_FAILED, "%s", tik_last_error());
 }
 
+/* Without gradients moments would shrink until they are subnormal, and slow on some devices. */
+static int write_gradients(struct trial *trial)
+{
+    const size_t often = 128;
+    if (!trial->clears || trial->rounds % often != often - 1)
+        return COMMAND_OK;
+    const enum tik_status status = bench_steps_prepare(trial->optimizer, trial->size);
+    return status == TIK_OK ? COMMAND_OK : command_failure(status);
+}
+
 /* A warm-up is not kept. */
 static int play_round(struct trial *trial, bool kept)
 {
@@ -153,7 +165,7 @@ static int play_round(struct trial *trial, bool kept)
     if (trial->kernel != NULL && trial->host.memory != NULL &&
         trial->size.parameters >= SETTLE_PARAMETERS)
         bench_host_settle();
-    return COMMAND_OK;
+    return write_gradients(trial);
 }
 
 /* `rounds` 0: until a second is over. */
@@ -216,7 +228,7 @@ static void report(struct trial *trial, const struct bench_policy *policy,
         .threads = trial->device->threads,
         .bytes = bench_streams_bytes(streams),
         .rounds = trial->rounds,
-        .launches = bench_steps_launches(policy),
+        .launches = (unsigned)tik_optimizer_launches(trial->optimizer),
         .median = step,
         .best = trial->seconds[STEP][0],
         .limit = step * (kernel < host ? kernel : host),

@@ -46,22 +46,33 @@ static bool add_options(cJSON *to, const struct tik_option *options, size_t coun
     return list != NULL;
 }
 
-/* How many states the rule keeps with its default options, asked of the scalar path. */
-static enum tik_status default_states(const struct tik_rule_info *rule, size_t *count)
+/* What a step of the rule with its default options costs. */
+struct cost {
+    size_t states, launches, bytes;
+};
+
+/* Asked of the scalar path; max_norm 0: without clipping. */
+static enum tik_status default_cost(const struct tik_rule_info *rule, double max_norm,
+                                    struct cost *cost)
 {
     struct tik_context_options options;
+    struct tik_optimizer_options clipping;
     command_context_options(&options, "scalar", false);
+    tik_optimizer_defaults(&clipping);
+    clipping.max_norm = max_norm;
     struct tik_context *context = NULL;
     struct tik_policy *policy = NULL;
     struct tik_optimizer *optimizer = NULL;
     struct tik_tensor_info info;
-    const struct tik_tensor tensor = {.name = "p", .memory = TIK_MEMORY_LIBRARY};
-    size_t group;
+    const size_t shape[] = {1, 1};
+    const struct tik_tensor tensor = {
+        .name = "p", .rank = 2, .shape = shape, .memory = TIK_MEMORY_LIBRARY};
+    size_t group = 0;
     enum tik_status status = tik_context_create(&options, &context);
     if (status == TIK_OK)
         status = tik_policy_create(rule->name, &policy);
     if (status == TIK_OK)
-        status = tik_optimizer_create(context, NULL, &optimizer);
+        status = tik_optimizer_create(context, &clipping, &optimizer);
     if (status == TIK_OK)
         status = tik_optimizer_add_group(optimizer, policy, &group);
     if (status == TIK_OK)
@@ -69,27 +80,24 @@ static enum tik_status default_states(const struct tik_rule_info *rule, size_t *
     if (status == TIK_OK)
         status = tik_optimizer_tensor(optimizer, 0, &info);
     if (status == TIK_OK)
-        *count = info.state_count;
+        *cost = (struct cost){.states = info.state_count,
+                              .launches = tik_optimizer_launches(optimizer),
+                              .bytes = tik_optimizer_bytes(optimizer, group)};
+    if (status == TIK_OK && cost->launches == 0)
+        status = TIK_ERROR_MEMORY;
     tik_optimizer_destroy(optimizer);
     tik_policy_destroy(policy);
     tik_context_destroy(context);
     return status;
 }
 
-/* Reads p and g, writes p; reads and writes each state. */
-static size_t bytes_moved(size_t states)
-{
-    return sizeof(float) * (3 + 2 * states);
-}
-
 /* With the default options. The scalar path fails for want of memory only. */
 static bool add_cost(cJSON *entry, const struct tik_rule_info *rule)
 {
-    size_t states;
-    return default_states(rule, &states) == TIK_OK &&
-           cJSON_AddNumberToObject(entry, "launches", 1) != NULL &&
-           cJSON_AddNumberToObject(entry, "bytes_per_parameter", (double)bytes_moved(states)) !=
-               NULL;
+    struct cost cost;
+    return default_cost(rule, 0, &cost) == TIK_OK &&
+           cJSON_AddNumberToObject(entry, "launches", (double)cost.launches) != NULL &&
+           cJSON_AddNumberToObject(entry, "bytes_per_parameter", (double)cost.bytes) != NULL;
 }
 
 static bool add_rule(cJSON *list, const struct tik_rule_info *rule)
@@ -185,21 +193,29 @@ static void print_options(const struct tik_option *options, size_t count)
 
 static enum tik_status print_states(const struct tik_rule_info *rule)
 {
-    size_t count;
-    const enum tik_status status = default_states(rule, &count);
+    struct cost cost, clipped;
+    enum tik_status status = default_cost(rule, 0, &cost);
+    if (status == TIK_OK)
+        status = default_cost(rule, 1, &clipped);
     if (status != TIK_OK)
         return status;
+    const size_t others = rule->state_count - cost.states;
     printf("    states:   ");
     for (size_t i = 0; i < rule->state_count; i++)
         printf("%s%s", i > 0 ? ", " : "", rule->states[i]);
     printf("%s\n", rule->state_count > 0 ? "" : "none");
-    printf("    bytes:    %zu a parameter", bytes_moved(count));
-    if (count < rule->state_count)
-        printf(" with the default options, %zu with every state", bytes_moved(rule->state_count));
+    printf("    bytes:    %zu a parameter", cost.bytes);
+    if (others > 0)
+        printf(" with the default options, %zu with every state",
+               cost.bytes + others * 2 * sizeof(float));
     putchar('\n');
     /* The sums of blocks take one more a group, and one finishes them. */
-    print_labelled("launches:", "1 a step for a group's tensors in the library's memory; with "
-                                "--max-norm 2 a group and 1 more, so 3 for one group");
+    char launches[160];
+    snprintf(launches, sizeof launches,
+             "%zu a step for a group's tensors in the library's memory; with --max-norm %zu a "
+             "group and 1 more, so %zu for one group",
+             cost.launches, clipped.launches - 1, clipped.launches);
+    print_labelled("launches:", launches);
     return TIK_OK;
 }
 

@@ -13,6 +13,7 @@ struct work {
     struct tik_context *context;
     struct tik_optimizer *optimizer;
     struct tik_tensors *state; /* after the step */
+    struct tik_tensors *ema;   /* likewise; NULL: not asked for */
     size_t stepped, elements;  /* that took part */
 };
 
@@ -30,12 +31,7 @@ static enum tik_status open_device(struct work *work)
     const enum tik_status status = tik_context_create(&device, &work->context);
     if (status != TIK_OK)
         return status;
-    struct tik_optimizer_options options;
-    tik_optimizer_defaults(&options);
-    options.verify = arguments->verify;
-    options.max_norm = arguments->max_norm;
-    options.report = arguments->max_norm > 0;
-    return tik_optimizer_create(work->context, &options, &work->optimizer);
+    return tik_optimizer_create(work->context, &arguments->options, &work->optimizer);
 }
 
 static size_t count_undecayed(const struct step_files *files)
@@ -101,8 +97,8 @@ static enum tik_status make_optimizer(struct work *work, struct tik_policy *poli
     return status;
 }
 
-static enum tik_status find_states(const struct work *work, const struct tik_tensor_info *info,
-                                   bool add, size_t *found)
+static enum tik_status find_states(const struct work *work, size_t index,
+                                   const struct tik_tensor_info *info, bool add, size_t *found)
 {
     enum tik_status status = TIK_OK;
     for (size_t slot = 0; status == TIK_OK && slot < info->state_count; slot++) {
@@ -111,9 +107,12 @@ static enum tik_status find_states(const struct work *work, const struct tik_ten
         if (name == NULL)
             return TIK_ERROR_MEMORY;
         snprintf(name, size, "%s.%s", info->name, info->states[slot]);
+        struct tik_tensor_view view;
         if (add)
             status = tik_tensors_add(work->files.state, name, info->rank, info->shape, NULL);
-        else
+        if (add && status == TIK_OK && tik_tensors_find(work->files.state, name, &view))
+            status = tik_optimizer_read(work->optimizer, index, TIK_STATE + (int)slot, view.data);
+        if (!add)
             *found += tik_tensors_find(work->files.state, name, NULL);
         free(name);
     }
@@ -127,10 +126,23 @@ static enum tik_status complete_state(const struct work *work, size_t index)
     size_t found = 0;
     enum tik_status status = tik_optimizer_tensor(work->optimizer, index, &info);
     if (status == TIK_OK)
-        status = find_states(work, &info, false, &found);
+        status = find_states(work, index, &info, false, &found);
     if (status == TIK_OK && found == 0)
-        status = find_states(work, &info, true, &found);
+        status = find_states(work, index, &info, true, &found);
     return status;
+}
+
+/* A scale that does not move is the argument's, not the state's. */
+static enum tik_status give_scale(const struct work *work)
+{
+    const struct step_arguments *arguments = work->arguments;
+    if (arguments->options.loss_scale == 0 || arguments->dynamic)
+        return TIK_OK;
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", arguments->options.loss_scale);
+    const enum tik_status status = tik_tensors_set_metadata(work->files.state, "loss_scale", text);
+    return status == TIK_OK ? tik_tensors_set_metadata(work->files.state, "loss_scale_clean", "0")
+                            : status;
 }
 
 static int load_state(struct work *work)
@@ -142,6 +154,8 @@ static int load_state(struct work *work)
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(files->params); i++)
         if (files->frozen[i])
             status = complete_state(work, i);
+    if (status == TIK_OK)
+        status = give_scale(work);
     if (status == TIK_OK)
         status = tik_checkpoint_load(work->optimizer, files->state);
     if (status == TIK_ERROR_FORMAT)
@@ -183,9 +197,25 @@ static enum tik_status align_steps(struct work *work)
     return status;
 }
 
+static enum tik_status collect_ema(struct work *work)
+{
+    enum tik_status status = tik_tensors_create(&work->ema);
+    for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
+        struct tik_tensor_view param, view;
+        status = tik_tensors_at(work->files.params, i, &param);
+        if (status == TIK_OK)
+            status = tik_tensors_add(work->ema, param.name, param.rank, param.shape, NULL);
+        if (status == TIK_OK && tik_tensors_find(work->ema, param.name, &view))
+            status = tik_optimizer_read_ema(work->optimizer, i, view.data);
+    }
+    return status;
+}
+
 static int collect(struct work *work)
 {
-    enum tik_status status = align_steps(work);
+    enum tik_status status = work->arguments->ema_out != NULL ? collect_ema(work) : TIK_OK;
+    if (status == TIK_OK)
+        status = align_steps(work);
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
         struct tik_tensor_view param;
         status = tik_tensors_at(work->files.params, i, &param);
@@ -199,9 +229,10 @@ static int collect(struct work *work)
 
 static int save(const struct work *work)
 {
-    const struct tik_tensors *const tensors[] = {work->files.params, work->state};
-    const char *const paths[] = {work->arguments->out, work->arguments->state_out};
-    const enum tik_status status = tik_tensors_save(tensors, paths, 2);
+    const struct tik_tensors *const tensors[] = {work->files.params, work->state, work->ema};
+    const char *const paths[] = {work->arguments->out, work->arguments->state_out,
+                                 work->arguments->ema_out};
+    const enum tik_status status = tik_tensors_save(tensors, paths, work->ema != NULL ? 3 : 2);
     if (status == TIK_OK)
         return COMMAND_OK;
     return command_error(status == TIK_ERROR_ARGUMENT ? COMMAND_USAGE : COMMAND_FAILED, "%s",
@@ -260,6 +291,7 @@ int step_run(int argc, char **argv)
         struct work work = {.arguments = &arguments};
         code = run(&work, policy);
         tik_tensors_destroy(work.state);
+        tik_tensors_destroy(work.ema);
         tik_optimizer_destroy(work.optimizer);
         tik_context_destroy(work.context);
         step_files_finish(&work.files);

@@ -13,13 +13,22 @@ struct text_list {
 struct step_arguments {
     const char *rule;
     struct text_list sets, penalties, no_decay, freeze;
-    double max_norm; /* 0: no clipping */
+    struct tik_optimizer_options options; /* clipping, loss scale, what is not finite, verify */
+    bool dynamic; /* the loss scale moves, and is the state's where it has one */
+    double ema;   /* decay of the average; 0: none */
+    bool debias;
     const char *device;
-    enum tik_verify verify;
     bool strict;
     int threads;
-    const char *params, *grads, *state, *out, *state_out; /* state: NULL for a fresh one */
+    const char *params, *grads, *out, *state_out;
+    const char *state, *ema_out; /* NULL: a fresh one; none */
 };
+
+/* step_around.c: the arguments of what is done around the step. Exit codes. */
+int step_around_scale(struct step_arguments *arguments, const char *text);
+int step_around_nonfinite(struct step_arguments *arguments, const char *text);
+int step_around_ema(struct step_arguments *arguments, const char *text);
+int step_around_check(const struct step_arguments *arguments);
 
 /* Reads and checks the arguments; *done: only the help was asked for. An exit code. */
 int step_arguments_read(struct step_arguments *arguments, int argc, char **argv, bool *done);

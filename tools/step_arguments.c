@@ -21,6 +21,16 @@ static const char help[] =
     "  --freeze GLOB       leaves them out of the step, which then needs no gradient of them;\n"
     "                      repeatable\n"
     "  --max-norm X        clips the gradients, all together, to this norm\n"
+    "  --clip-norm X       clips each tensor's gradient to this norm\n"
+    "  --agc X             clips each row of a gradient to X times the norm of the parameter's row\n"
+    "  --clip-value X      clips each gradient to [-X, X], before any norm\n"
+    "  --loss-scale V      the gradients are V times what they should be; a step with one that is\n"
+    "                      not finite is skipped; dynamic: 65536 at first, then as in the state,\n"
+    "                      halved by a skipped step and doubled by 2000 others\n"
+    "  --nonfinite WHAT    where a gradient is not finite: propagate (default), skip the step, or\n"
+    "                      error\n"
+    "  --ema D[,debias]    keeps a moving average of the parameters, of decay D, in the state\n"
+    "  --ema-out FILE      the average after the step\n"
     "  --params FILE       parameters\n"
     "  --grads FILE        gradients: a tensor of the same name and shape for each parameter\n"
     "  --state FILE        state of the rule as a step left it; without it the state is fresh and\n"
@@ -50,6 +60,13 @@ enum {
     OUT,
     STATE_OUT,
     DEVICE,
+    EMA_OUT,
+    CLIP_NORM,
+    AGC,
+    CLIP_VALUE,
+    LOSS_SCALE,
+    NONFINITE,
+    EMA,
     VERIFY,
     STRICT,
     THREADS,
@@ -62,6 +79,13 @@ static const struct option options[] = {
     {"no-decay", required_argument, NULL, NO_DECAY},
     {"freeze", required_argument, NULL, FREEZE},
     {"max-norm", required_argument, NULL, MAX_NORM},
+    {"clip-norm", required_argument, NULL, CLIP_NORM},
+    {"agc", required_argument, NULL, AGC},
+    {"clip-value", required_argument, NULL, CLIP_VALUE},
+    {"loss-scale", required_argument, NULL, LOSS_SCALE},
+    {"nonfinite", required_argument, NULL, NONFINITE},
+    {"ema", required_argument, NULL, EMA},
+    {"ema-out", required_argument, NULL, EMA_OUT},
     {"params", required_argument, NULL, PARAMS},
     {"grads", required_argument, NULL, GRADS},
     {"state", required_argument, NULL, STATE},
@@ -81,7 +105,7 @@ static int read_verify(struct step_arguments *arguments, const char *text)
         [TIK_VERIFY_OFF] = "off", [TIK_VERIFY_SAMPLE] = "sample", [TIK_VERIFY_ALL] = "all"};
     for (int i = TIK_VERIFY_OFF; i <= TIK_VERIFY_ALL; i++)
         if (strcmp(text, names[i]) == 0) {
-            arguments->verify = (enum tik_verify)i;
+            arguments->options.verify = (enum tik_verify)i;
             return COMMAND_OK;
         }
     return command_error(COMMAND_USAGE, "--verify is '%s'; all, sample or off is due", text);
@@ -107,7 +131,19 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
     case FREEZE:
         return add_text(&arguments->freeze, "--freeze", text);
     case MAX_NORM:
-        return command_parse_max_norm("--max-norm", text, &arguments->max_norm);
+        return command_parse_max_norm("--max-norm", text, &arguments->options.max_norm);
+    case CLIP_NORM:
+        return command_parse_max_norm("--clip-norm", text, &arguments->options.clip_norm);
+    case AGC:
+        return command_parse_max_norm("--agc", text, &arguments->options.agc);
+    case CLIP_VALUE:
+        return command_parse_max_norm("--clip-value", text, &arguments->options.clip_value);
+    case LOSS_SCALE:
+        return step_around_scale(arguments, text);
+    case NONFINITE:
+        return step_around_nonfinite(arguments, text);
+    case EMA:
+        return step_around_ema(arguments, text);
     case VERIFY:
         return read_verify(arguments, text);
     case THREADS:
@@ -122,7 +158,7 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
         [RULE - RULE] = &arguments->rule,     [PARAMS - RULE] = &arguments->params,
         [GRADS - RULE] = &arguments->grads,   [STATE - RULE] = &arguments->state,
         [OUT - RULE] = &arguments->out,       [STATE_OUT - RULE] = &arguments->state_out,
-        [DEVICE - RULE] = &arguments->device,
+        [DEVICE - RULE] = &arguments->device, [EMA_OUT - RULE] = &arguments->ema_out,
     };
     *texts[option - RULE] = text;
     return COMMAND_OK;
@@ -141,7 +177,8 @@ static int check_arguments(const struct step_arguments *a)
         if (due[i].text == NULL)
             return command_error(COMMAND_USAGE, "%s is missing; see 'tikhonov step --help'",
                                  due[i].name);
-    return step_outputs_check(a);
+    const int code = step_around_check(a);
+    return code == COMMAND_OK ? step_outputs_check(a) : code;
 }
 
 static bool make_list(struct text_list *list, int count)
@@ -152,7 +189,8 @@ static bool make_list(struct text_list *list, int count)
 
 int step_arguments_read(struct step_arguments *arguments, int argc, char **argv, bool *done)
 {
-    *arguments = (struct step_arguments){.verify = TIK_VERIFY_OFF};
+    *arguments = (struct step_arguments){.rule = NULL};
+    tik_optimizer_defaults(&arguments->options);
     *done = false;
     if (!make_list(&arguments->sets, argc) || !make_list(&arguments->penalties, argc) ||
         !make_list(&arguments->no_decay, argc) || !make_list(&arguments->freeze, argc))
@@ -172,6 +210,9 @@ int step_arguments_read(struct step_arguments *arguments, int argc, char **argv,
     }
     if (optind < argc)
         return command_bad_operand(argv[optind]);
+    const struct tik_optimizer_options *o = &arguments->options;
+    arguments->options.report =
+        o->max_norm > 0 || o->loss_scale > 0 || o->nonfinite == TIK_NONFINITE_SKIP;
     return check_arguments(arguments);
 }
 

@@ -34,15 +34,28 @@ static void warn(const struct step_files *files, const struct step_arguments *ar
                         norm);
 }
 
+static void warn_of_skip(const struct step_files *files)
+{
+    const char *name = find_not_finite(files);
+    if (name != NULL)
+        command_warning("the step was skipped: tensor '%s' has a gradient that is not finite",
+                        name);
+    else
+        command_warning("the step was skipped: divided by the loss scale, a gradient is not "
+                        "finite");
+}
+
 int step_norm_check(struct tik_optimizer *optimizer, const struct step_files *files,
                     const struct step_arguments *arguments)
 {
     struct tik_report report;
-    if (arguments->max_norm == 0)
+    if (!arguments->options.report)
         return COMMAND_OK;
     if (tik_optimizer_report(optimizer, 0, &report) != TIK_OK)
         return command_error(COMMAND_FAILED, "the norm of the gradients: %s", tik_last_error());
-    if (!isfinite(report.norm))
+    if (report.skipped)
+        warn_of_skip(files);
+    else if (!isfinite(report.norm))
         warn(files, arguments, isnan(report.norm) ? "nan" : "inf");
     return COMMAND_OK;
 }

@@ -31,14 +31,23 @@ static int check_distinct(const struct step_arguments *a)
         {"--out", a->out, "--state", a->state},
         {"--state-out", a->state_out, "--params", a->params},
         {"--state-out", a->state_out, "--grads", a->grads},
+        {"--ema-out", a->ema_out, "--params", a->params},
+        {"--ema-out", a->ema_out, "--grads", a->grads},
+        {"--ema-out", a->ema_out, "--state", a->state},
+        {"--ema-out", a->ema_out, "--out", a->out},
+        {"--ema-out", a->ema_out, "--state-out", a->state_out},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (pairs[i].out == NULL)
+            continue;
         const bool same_text = pairs[i].in != NULL && strcmp(pairs[i].out, pairs[i].in) == 0;
         if (same_text || same_file(pairs[i].out, pairs[i].in))
             return command_error(
                 COMMAND_USAGE, "%s and %s are the same file, '%s'; %s may only replace %s",
                 pairs[i].out_name, pairs[i].in_name, pairs[i].out, pairs[i].out_name,
-                pairs[i].out == a->out ? "--params" : "--state");
+                pairs[i].out == a->out         ? "--params"
+                : pairs[i].out == a->state_out ? "--state"
+                                               : "a file of its own");
     }
     return COMMAND_OK;
 }
@@ -132,5 +141,7 @@ int step_outputs_check(const struct step_arguments *arguments)
     int code = check_output("--out", arguments->out);
     if (code == COMMAND_OK)
         code = check_output("--state-out", arguments->state_out);
+    if (code == COMMAND_OK && arguments->ema_out != NULL)
+        code = check_output("--ema-out", arguments->ema_out);
     return code == COMMAND_OK ? check_distinct(arguments) : code;
 }

@@ -9,7 +9,9 @@ static int apply_all(struct tik_policy *policy, const struct step_arguments *arg
         code = command_set_option(policy, "--set", arguments->sets.items[i]);
     for (size_t i = 0; code == COMMAND_OK && i < arguments->penalties.count; i++)
         code = command_add_penalty(policy, "--penalty", arguments->penalties.items[i]);
-    const enum tik_status status = code == COMMAND_OK ? tik_policy_check(policy) : TIK_OK;
+    enum tik_status status = code == COMMAND_OK ? tik_policy_check(policy) : TIK_OK;
+    if (code == COMMAND_OK && status == TIK_OK)
+        status = tik_policy_set_ema(policy, arguments->ema, arguments->debias);
     return status == TIK_OK ? code : command_failure(status);
 }
 

@@ -218,6 +218,17 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_schedule(struct tik_optimi
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer);
 
 /*
+ * What a step costs with the tensors and options as they are: kernels that it launches (each call of
+ * step that takes one; loops of the scalar path likewise), and bytes that it moves for each
+ * parameter of a group, an array counted once for each launch that reads it and once for each that
+ * writes it. The launches do not grow with the tensors of the library's memory. A projection on a
+ * ball goes over its units more often, which is not counted. 0 where memory or the device fails, or
+ * the group is not there.
+ */
+TIK_API size_t tik_optimizer_launches(struct tik_optimizer *optimizer);
+TIK_API size_t tik_optimizer_bytes(struct tik_optimizer *optimizer, size_t group);
+
+/*
  * One step of every group over its active tensors. Returns when the work is enqueued; read, write,
  * report and sync wait for it.
  *
@@ -261,8 +272,10 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_scale_buffer(struct tik_optimi
 
 /*
  * The moving average of a tensor's parameters (tik_policy_set_ema), its bias corrected where the
- * policy says so; waits for steps under way. A tensor that took no step yet has its parameters for
- * an average. TIK_OK; TIK_ERROR_ARGUMENT: its policy has no average; TIK_ERROR_DEVICE.
+ * policy says so; waits for steps under way. Before the group's first step it is the parameters. The
+ * correction counts the group's steps: it is too small for a tensor that came late or was not
+ * active, whose average is better not debiased.
+ * TIK_OK; TIK_ERROR_ARGUMENT: its policy has no average; TIK_ERROR_DEVICE.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer,
                                                            size_t tensor, float *values);
@@ -276,7 +289,7 @@ struct tik_report {
     double norm;              /* of all groups' gradients before clipping; 0 without max_norm */
     double clip;              /* what they were multiplied by; 1 without max_norm */
     double lr;                /* of that step, schedule included */
-    bool skipped;             /* the step was left out, and the report is of no step */
+    bool skipped;             /* the step was left out: penalty, squares and counts are 0 */
 };
 
 /*
@@ -287,7 +300,7 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_report(struct tik_optimizer *o
                                                          size_t group, struct tik_report *report);
 
 struct tik_optimizer_stats {
-    uint64_t steps;          /* taken */
+    uint64_t steps;          /* taken, or left to the device to skip; a call that adds up is none */
     uint64_t verified_steps; /* compared with the scalar path, in whole or by sample */
     uint64_t verified_words; /* float32 words compared */
     uint64_t mismatches;     /* words that differed (a bounded device: beyond the bound) */

@@ -1,0 +1,96 @@
+/* What a step costs: its launches, and the memory that they move. */
+#include <stdlib.h>
+
+#include "optimizer.h"
+
+/* Arrays that a launch goes over: read, and written. */
+struct passes {
+    size_t read, written;
+};
+
+static struct passes norm_passes(const struct tik_gather *gather)
+{
+    return (struct passes){.read = 1u + gather->mean + (gather->clip == TIK_CLIP_ADAPTIVE)};
+}
+
+static struct passes step_passes(const struct tik_plan *plan)
+{
+    const struct tik_variant *variant = plan->variant;
+    const size_t measured = variant->measure != NULL ? variant->measure->states : 0;
+    const size_t ema = plan->ema && !plan->late;
+    return (struct passes){
+        .read = 2 + variant->state_count + plan->gather.mean + ema,
+        .written =
+            1 + variant->state_count - measured + plan->gather.mean + ema + plan->gather.zero_grad,
+    };
+}
+
+static struct passes measure_passes(const struct tik_plan *plan)
+{
+    return (struct passes){.read = 2 + plan->variant->state_count + plan->gather.mean,
+                           .written = plan->variant->measure->states};
+}
+
+static struct passes launch_passes(const struct tik_launch *l, const struct tik_plan *plan)
+{
+    switch (l->kernel) {
+    case TIK_NORM_BLOCKS:
+        return norm_passes(&plan->gather);
+    case TIK_MEASURE:
+        return measure_passes(plan);
+    case TIK_STEP:
+        return step_passes(plan);
+    case TIK_GROUP_BLOCKS:
+        return (struct passes){.read = 1};
+    case TIK_GROUP_SCALE:
+    case TIK_GROUP_PROJECT:
+        return (struct passes){.read = 1, .written = 1};
+    case TIK_LATE:
+        return (struct passes){.read = 1u + plan->ema, .written = plan->ema};
+    default:
+        return (struct passes){0};
+    }
+}
+
+/* The launches of a step; 0 where they cannot be listed. */
+static size_t list(struct tik_optimizer *optimizer, struct tik_launch **launches)
+{
+    struct tik_view view;
+    *launches = NULL;
+    if (tik_optimizer_check(optimizer) != TIK_OK || tik_optimizer_commit(optimizer) != TIK_OK)
+        return 0;
+    *launches = calloc(tik_run_most(optimizer), sizeof **launches);
+    if (*launches == NULL)
+        return 0;
+    tik_view_own(optimizer, &view);
+    return tik_run_list(optimizer, &view, false, *launches);
+}
+
+size_t tik_optimizer_launches(struct tik_optimizer *optimizer)
+{
+    struct tik_launch *launches;
+    const size_t count = list(optimizer, &launches);
+    free(launches);
+    return count;
+}
+
+size_t tik_optimizer_bytes(struct tik_optimizer *optimizer, size_t group)
+{
+    struct tik_launch *launches;
+    struct passes seen[TIK_KERNELS][TIK_PENALTY_SLOTS] = {{{0}}};
+    size_t bytes = 0;
+    if (tik_optimizer_check_group(optimizer, group) != TIK_OK)
+        return 0;
+    const size_t count = list(optimizer, &launches);
+    /* Each piece of the group takes the same launches: the first of a kind and penalty counts. */
+    for (size_t i = 0; i < count; i++) {
+        const struct tik_launch *l = &launches[i];
+        struct passes *first = &seen[l->kernel][l->slot];
+        if (l->kernel == TIK_NORM_FINISH || l->group != group || first->read > 0)
+            continue;
+        *first = launch_passes(l, &optimizer->groups[group].plan);
+        bytes += (first->read + first->written) * sizeof(float);
+    }
+    free(launches);
+    return bytes;
+}
