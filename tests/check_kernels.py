@@ -121,11 +121,16 @@ def check_syntax(clang, programs):
         for clip_all, second, unit in ((1, 0, 'clip_norm'), (0, 0, 'clip_norm'),
                                        (0, 1, 'clip_adaptive')):
             count += check_program(clang, programs['norm'], {
-                **gather, 'UNSCALE': 'unscale_by_coming', 'CLIP_ALL': clip_all, 'SECOND': second,
-                'CHECK': guard, 'CLIP_UNIT': unit, 'LOCAL_SIZE': size})
+                **gather, 'UNSCALE': 'unscale_by_coming', 'SUM': guard, 'CLIP_ALL': clip_all,
+                'UNITS': 1 - clip_all, 'SECOND': second, 'CHECK': guard, 'CLIP_UNIT': unit,
+                'LOCAL_SIZE': size})
         for factor, shape in itertools.product(FACTORS, SHAPES):
             count += check_program(clang, programs['group'], {
-                'GUARD': guard, 'FACTOR': factor, 'HEIGHT': 'height_' + shape,
+                'GUARD': guard, 'PROJECT': 0, 'FACTOR': factor, 'HEIGHT': 'height_' + shape,
+                'LEVEL': 'level_' + shape, 'REST': 'rest_' + shape, 'LOCAL_SIZE': size})
+        for shape in SHAPES:
+            count += check_program(clang, programs['group'], {
+                'GUARD': guard, 'PROJECT': 1, 'FACTOR': FACTORS[0], 'HEIGHT': 'height_' + shape,
                 'LEVEL': 'level_' + shape, 'REST': 'rest_' + shape, 'LOCAL_SIZE': size})
     for scope in SCOPES:
         count += check_program(clang, programs['sgd'], {
@@ -138,8 +143,8 @@ def check_syntax(clang, programs):
                                                *stages('adam', 2, 'adam', 'l2', 1, 256), *chosen])
         compile_text(clang, programs['norm'], [
             '-target', 'spir64', '-fsyntax-only', *WARNINGS, *chosen,
-            *defines({**GATHER, 'UNSCALE': 'unscale_by_coming', 'CLIP_ALL': 1, 'SECOND': 0,
-                      'CHECK': 1, 'CLIP_UNIT': 'clip_norm', 'LOCAL_SIZE': 256})])
+            *defines({**GATHER, 'UNSCALE': 'unscale_by_coming', 'SUM': 1, 'CLIP_ALL': 1,
+                      'UNITS': 0, 'SECOND': 0, 'CHECK': 1, 'CLIP_UNIT': 'clip_norm', 'LOCAL_SIZE': 256})])
         count += 2
     return count
 
