@@ -267,8 +267,10 @@ static void define_group(struct text *text, const struct tik_plan *plan)
 {
     const struct tik_group_form *form = plan->group;
     const char *shape = stage_name(form->shape, "l1_ball");
-    add(text, "-DGUARD=%d -DPROJECT=%d -DFACTOR=%s -DHEIGHT=height_%s -DLEVEL=level_%s -DREST=rest_%s",
-        plan->gather.guard, form->factor == NULL, stage_name(form->factor, "factor_ball"), shape, shape, shape);
+    add(text,
+        "-DGUARD=%d -DPROJECT=%d -DFACTOR=%s -DHEIGHT=height_%s -DLEVEL=level_%s -DREST=rest_%s",
+        plan->gather.guard, form->factor == NULL, stage_name(form->factor, "factor_ball"), shape,
+        shape, shape);
 }
 
 size_t tik_plan_defines(const struct tik_plan *plan, char *at, size_t size)
