@@ -58,6 +58,7 @@ struct penalty_scalars pick_penalty(const struct penalty_scalars given, const ui
     return GUARD ? rows[group * TIK_ROWS + progress[group].row].step.penalty[slot] : given;
 }
 
+#if !PROJECT
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_group_blocks(__global const struct tik_span *restrict spans,
                       const uint span_count,
@@ -119,6 +120,7 @@ void tik_group_scale(__global const struct tik_span *restrict spans,
         param[i] = scale(param[i], factor);
     }
 }
+#endif
 
 /* How far an element stands out: |p| for the ball, p for the simplex. */
 float height_l1_ball(const float p)
@@ -183,13 +185,13 @@ float unit_top(const struct tik_span span, __global const float *param, __local 
     }
     scratch[l] = top;
     for (uint distance = LOCAL_SIZE / 2; distance > 0; distance /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
+        sync_local();
         if (l < distance && scratch[l + distance] > scratch[l])
             scratch[l] = scratch[l + distance];
     }
-    barrier(CLK_LOCAL_MEM_FENCE);
+    sync_local();
     const float most = scratch[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
+    sync_local();
     return most;
 }
 
@@ -214,14 +216,15 @@ float unit_excess(const struct tik_span span, __global const float *param,
         if (get_local_id(0) == 0)
             sums[b] = sum;
     }
-    barrier(CLK_GLOBAL_MEM_FENCE);
+    sync_global();
     row_sum(sums, blocks, scratch);
-    barrier(CLK_GLOBAL_MEM_FENCE);
+    sync_global();
     const float total = sums[0];
-    barrier(CLK_GLOBAL_MEM_FENCE); /* sums is used again */
+    sync_global(); /* sums is used again */
     return total;
 }
 
+#if PROJECT
 /*
  * The level above which the heights sum to the radius, by Newton's iteration from below on a convex
  * function, which ends where it does not rise any more (Condat 2016, section 2): p is what stands
@@ -282,3 +285,4 @@ void tik_group_project(__global const struct tik_span *restrict spans,
         param[j * span.stride] = rest <= 0.0f ? 0.0f : REST(rest, p);
     }
 }
+#endif

@@ -9,13 +9,17 @@
  *
  * All of it stays on the device, where the next kernel reads it. The gradient is taken as step.cl
  * takes it (GATHER, UNSCALE, LIMIT). SECOND is 1 where p^2 is wanted, CHECK where gradients that
- * are not finite are counted, CLIP_UNIT names the factor of a unit. Scalar twin: src/scalar/norm.c.
+ * are not finite are counted, CLIP_ALL where all are clipped together, UNITS where each unit is, by
+ * the factor that CLIP_UNIT names, SUM where gradients accumulate (tik_accumulate). Kernels that no
+ * launch uses are left out: drivers compile every kernel of a program. Scalar twin:
+ * src/scalar/norm.c.
  */
 #include "numeric.cl"
 #include "reduce.cl"
 #include "span.cl"
 #include "gradient.cl"
 
+#if CLIP_ALL || UNITS || CHECK
 /* sums[slot], sums[plane + slot], sums[2*plane + slot] <- of block get_group_id(0). */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_norm_blocks(__global const struct tik_span *restrict spans,
@@ -64,6 +68,7 @@ void tik_norm_blocks(__global const struct tik_span *restrict spans,
             sums[2 * plane + place.slot] = bad_sum;
     }
 }
+#endif
 
 float clip_norm(const float squares, const float second, const struct gradient_scalars k)
 {
@@ -80,6 +85,7 @@ float clip_adaptive(const float squares, const float second, const struct gradie
     return clip >= 1.0f ? 1.0f : clip;
 }
 
+#if UNITS
 /* clips[unit] <- the factor of unit get_group_id(0), from the sums of its blocks. */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_norm_units(__global const struct tik_span *restrict spans,
@@ -103,25 +109,31 @@ void tik_norm_units(__global const struct tik_span *restrict spans,
     if (get_local_id(0) == 0)
         clips[span.unit + nth] = CLIP_UNIT(sums[slot], SECOND ? sums[plane + slot] : 0.0f, k);
 }
+#endif
 
 /*
  * The sum over all tensors: those of few blocks by an item each, the others by the whole group, and
- * then the tensors, by the same tree. It ends in totals[0].
+ * last the tensors, by the same tree. It ends in totals[0].
  */
 void sum_tensors(__global const struct tik_tensor_blocks *tensors, const uint tensor_count,
                  __global float *sums, __global float *totals, __local float *scratch)
 {
-    for (uint t = get_local_id(0); t < tensor_count; t += LOCAL_SIZE)
+    for (uint t = get_local_id(0); t < tensor_count; t += LOCAL_SIZE) {
         if (tensors[t].count <= FEW_BLOCKS)
             item_sum(sums + tensors[t].first, tensors[t].count);
-    for (uint t = 0; t < tensor_count; t++)
-        if (tensors[t].count > FEW_BLOCKS)
-            row_sum(sums + tensors[t].first, tensors[t].count, scratch);
-    barrier(CLK_GLOBAL_MEM_FENCE);
-    for (uint t = get_local_id(0); t < tensor_count; t += LOCAL_SIZE)
         totals[t] = tensors[t].count > 0 ? sums[tensors[t].first] : 0.0f;
-    barrier(CLK_GLOBAL_MEM_FENCE);
-    row_sum(totals, tensor_count, scratch);
+    }
+    for (uint t = 0; t <= tensor_count; t++) {
+        const bool all = t == tensor_count;
+        const uint count = all ? tensor_count : tensors[t].count;
+        if (!all && count <= FEW_BLOCKS)
+            continue;
+        __global float *x = all ? totals : sums + tensors[t].first;
+        sync_global();
+        row_sum(x, count, scratch);
+        if (!all && get_local_id(0) == 0)
+            totals[t] = x[0];
+    }
 }
 
 /* The loss scale after this step: torch.amp.GradScaler, PyTorch 2.14. */
@@ -161,6 +173,7 @@ void decide(const bool bad, __global struct tik_control *control,
     }
 }
 
+#if CLIP_ALL || CHECK
 /* By one work-group: norm, clip, and, where there is a guard, its decision. */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_norm_finish(__global const struct tik_tensor_blocks *restrict tensors,
@@ -180,14 +193,15 @@ void tik_norm_finish(__global const struct tik_tensor_blocks *restrict tensors,
     const struct guard_scalars scaling = guard;
     float bad = 0.0f, squares = 0.0f;
 
-    if (CHECK) {
-        sum_tensors(tensors, tensor_count, sums + 2 * plane, totals, scratch);
-        bad = tensor_count > 0 ? totals[0] : 0.0f;
-        barrier(CLK_GLOBAL_MEM_FENCE); /* totals[0] was read before it is written */
-    }
-    if (CLIP_ALL) {
-        sum_tensors(tensors, tensor_count, sums, totals, scratch);
-        squares = tensor_count > 0 ? totals[0] : 0.0f;
+    /* Squares first, then the count of those that are not finite. */
+    for (uint kind = CLIP_ALL ? 0 : 2; kind <= (CHECK ? 2 : 0); kind += 2) {
+        sum_tensors(tensors, tensor_count, sums + kind * plane, totals, scratch);
+        const float total = tensor_count > 0 ? totals[0] : 0.0f;
+        if (kind == 0)
+            squares = total;
+        else
+            bad = total;
+        sync_global(); /* totals[0] was read before it is written */
     }
     if (get_local_id(0) == 0) {
         if (CLIP_ALL) {
@@ -198,7 +212,9 @@ void tik_norm_finish(__global const struct tik_tensor_blocks *restrict tensors,
             decide(bad > 0.0f, control, rows, progress, group_count, scaling);
     }
 }
+#endif
 
+#if SUM
 /* sum <- sum + g; one work-group a block. */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_accumulate(__global const struct tik_span *restrict spans,
@@ -216,3 +232,4 @@ void tik_accumulate(__global const struct tik_span *restrict spans,
             grad[at.grad + i] = 0.0f;
     }
 }
+#endif

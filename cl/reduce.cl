@@ -15,6 +15,22 @@
 #define ITEMS (TIK_BLOCK / LOCAL_SIZE)
 
 /*
+ * A work-item by itself has nobody to wait for. PoCL copies what follows a barrier once for each
+ * way to it: with barriers in nested loops and branches it compiled for a minute.
+ */
+void sync_local(void)
+{
+    if (LOCAL_SIZE > 1)
+        barrier(CLK_LOCAL_MEM_FENCE);
+}
+
+void sync_global(void)
+{
+    if (LOCAL_SIZE > 1)
+        barrier(CLK_GLOBAL_MEM_FENCE);
+}
+
+/*
  * The sum of a block, for all work-items of the group: x[k] of item l is the block's value
  * k*LOCAL_SIZE + l. Overwrites x. First the distances that lie within one item, then those
  * between items.
@@ -27,13 +43,13 @@ float block_sum(float *x, __local float *scratch)
             x[k] += x[k + distance];
     scratch[l] = x[0];
     for (uint distance = LOCAL_SIZE / 2; distance > 0; distance /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
+        sync_local();
         if (l < distance)
             scratch[l] += scratch[l + distance];
     }
-    barrier(CLK_LOCAL_MEM_FENCE);
+    sync_local();
     const float sum = scratch[0];
-    barrier(CLK_LOCAL_MEM_FENCE); /* the caller may use scratch again */
+    sync_local(); /* the caller may use scratch again */
     return sum;
 }
 
@@ -54,23 +70,27 @@ void item_sum(__global float *x, const uint count)
             x[k] += x[k + distance];
 }
 
-/* The sum of x[0] .. x[count - 1] by one work-group, level by level in place; it ends in x[0]. */
+/*
+ * The sum of x[0] .. x[count - 1] by one work-group, level by level in place; it ends in x[0]. One
+ * loop over the blocks of all levels: see sync_local.
+ */
 void row_sum(__global float *x, uint count, __local float *scratch)
 {
     float part[ITEMS];
+    uint b = 0;
     while (count > 1) {
-        const uint blocks = (count + TIK_BLOCK - 1) / TIK_BLOCK;
-        for (uint b = 0; b < blocks; b++) {
-            for (uint k = 0; k < ITEMS; k++) {
-                const uint j = b * TIK_BLOCK + k * LOCAL_SIZE + get_local_id(0);
-                part[k] = j < count ? x[j] : 0.0f;
-            }
-            const float sum = block_sum(part, scratch);
-            barrier(CLK_GLOBAL_MEM_FENCE); /* x[b] was read before it is written */
-            if (get_local_id(0) == 0)
-                x[b] = sum;
+        for (uint k = 0; k < ITEMS; k++) {
+            const uint j = b * TIK_BLOCK + k * LOCAL_SIZE + get_local_id(0);
+            part[k] = j < count ? x[j] : 0.0f;
         }
-        barrier(CLK_GLOBAL_MEM_FENCE);
-        count = blocks;
+        const float sum = block_sum(part, scratch); /* all have read before x[b] is written */
+        if (get_local_id(0) == 0)
+            x[b] = sum;
+        sync_global();
+        b++;
+        if (b * TIK_BLOCK >= count) {
+            count = b;
+            b = 0;
+        }
     }
 }

@@ -315,6 +315,7 @@ void tik_step(const ulong count,
         report_block(&report, partials + place.slot, scratch);
 }
 
+#if LATE
 /* What reads the new p, once penalties on whole rows or tensors have had their turn. */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_late(__global const struct tik_span *restrict spans,
@@ -373,3 +374,4 @@ void tik_late(__global const struct tik_span *restrict spans,
     if (REPORT)
         report_block(&report, partials + place.slot, scratch);
 }
+#endif

@@ -295,7 +295,9 @@ static void define_step(struct text *text, const struct tik_plan *plan)
 static void define_norm(struct text *text, const struct tik_gather *gather)
 {
     add_gather(text, gather, "unscale_by_coming");
-    add(text, " -DCLIP_ALL=%d -DSECOND=%d -DCHECK=%d -DCLIP_UNIT=%s", gather->clip == TIK_CLIP_ALL,
+    add(text, " -DSUM=%d -DCLIP_ALL=%d -DUNITS=%d -DSECOND=%d -DCHECK=%d -DCLIP_UNIT=%s",
+        gather->mean, gather->clip == TIK_CLIP_ALL,
+        gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE,
         gather->clip == TIK_CLIP_ADAPTIVE, gather->guard,
         gather->clip == TIK_CLIP_ADAPTIVE ? "clip_adaptive" : "clip_norm");
 }
@@ -304,8 +306,9 @@ static void define_group(struct text *text, const struct tik_plan *plan)
 {
     const struct tik_group_form *form = plan->group;
     const char *shape = stage_name(form->shape, "l1_ball");
-    add(text, "-DGUARD=%d -DFACTOR=%s -DHEIGHT=height_%s -DREST=rest_%s -DBALL=%d",
-        plan->gather.guard, stage_name(form->factor, "factor_ball"), shape, shape,
+    add(text, "-DGUARD=%d -DPROJECT=%d -DFACTOR=%s -DHEIGHT=height_%s -DREST=rest_%s -DBALL=%d",
+        plan->gather.guard, form->factor == NULL, stage_name(form->factor, "factor_ball"), shape,
+        shape,
         form->shape_twin != NULL && form->shape_twin->ball);
 }
 

@@ -141,12 +141,14 @@ def check_syntax(clang, programs):
         for clip_all, second, unit in ((1, 0, 'clip_norm'), (0, 0, 'clip_norm'),
                                        (0, 1, 'clip_adaptive')):
             count += check_program(clang, programs['norm'], {
-                **gather, 'UNSCALE': 'unscale_by_coming', 'CLIP_ALL': clip_all, 'SECOND': second,
-                'CHECK': guard, 'CLIP_UNIT': unit, 'LOCAL_SIZE': size})
+                **gather, 'UNSCALE': 'unscale_by_coming', 'SUM': guard, 'CLIP_ALL': clip_all,
+                'UNITS': 1 - clip_all, 'SECOND': second, 'CHECK': guard, 'CLIP_UNIT': unit,
+                'LOCAL_SIZE': size})
         for factor, shape in itertools.product(FACTORS, SHAPES):
             count += check_program(clang, programs['group'], {
-                'GUARD': guard, 'FACTOR': factor, 'HEIGHT': 'height_' + shape,
-                'REST': 'rest_' + shape, 'BALL': int(shape == 'l1_ball'), 'LOCAL_SIZE': size})
+                'GUARD': guard, 'PROJECT': int(factor == FACTORS[0]), 'FACTOR': factor,
+                'HEIGHT': 'height_' + shape, 'REST': 'rest_' + shape,
+                'BALL': int(shape == 'l1_ball'), 'LOCAL_SIZE': size})
     for own, report, size in itertools.product(OWN, (0, 1), (1, 32, 256)):
         chosen = chosen_stages('adam', 2, 'adam', 'l1', report, size)
         for slot in range(5):
@@ -163,8 +165,8 @@ def check_syntax(clang, programs):
                                                *stages('adam', 2, 'adam', 'l2', 1, 256), *chosen])
         compile_text(clang, programs['norm'], [
             '-target', 'spir64', '-fsyntax-only', *WARNINGS, *chosen,
-            *defines({**GATHER, 'UNSCALE': 'unscale_by_coming', 'CLIP_ALL': 1, 'SECOND': 0,
-                      'CHECK': 1, 'CLIP_UNIT': 'clip_norm', 'LOCAL_SIZE': 256})])
+            *defines({**GATHER, 'UNSCALE': 'unscale_by_coming', 'SUM': 1, 'CLIP_ALL': 1,
+                      'UNITS': 0, 'SECOND': 0, 'CHECK': 1, 'CLIP_UNIT': 'clip_norm', 'LOCAL_SIZE': 256})])
         count += 2
     return count
 

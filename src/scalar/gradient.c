@@ -1,14 +1,19 @@
 /* Scalar twin of cl/gradient.cl: same names, same lines; stages that do nothing are not called. */
 #include "gradient.h"
 
-#include <string.h>
-
 static void gather_mean(size_t n, const float *restrict g, const float *restrict sum,
                         const struct gradient_scalars *k, float *restrict out)
 {
     const float share = k->share;
     for (size_t i = 0; i < n; i++)
         out[i] = (sum[i] + g[i]) * share;
+}
+
+/* What copies the gradient unscales it too: 1, where there is no scale, changes no bit. */
+static void gather_alone(size_t n, const float *restrict g, float unscale, float *restrict out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = g[i] * unscale;
 }
 
 static void unscale_by_control(size_t n, float unscale, float *g)
@@ -35,8 +40,8 @@ void tik_scalar_gather(const struct tik_gather *gather, const struct gradient_sc
     if (gather->mean)
         gather_mean(n, g, sum, k, out);
     else
-        memcpy(out, g, n * sizeof *out);
-    if (gather->unscale)
+        gather_alone(n, g, unscale, out);
+    if (gather->mean && gather->unscale)
         unscale_by_control(n, unscale, out);
     if (gather->limit && !gather->late)
         tik_scalar_limit_by_value(n, k, out);

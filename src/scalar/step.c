@@ -17,6 +17,14 @@ static void clip_by_factor(size_t n, float *g, float factor)
         g[i] = g[i] * factor;
 }
 
+/* The usual stages in one pass over what memory gives; 1 for one of them changes no bit. */
+static void unscale_and_clip(size_t n, const float *restrict g, float unscale, float factor,
+                             float *restrict out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = g[i] * unscale * factor;
+}
+
 static void ascend(size_t n, float *g)
 {
     for (size_t i = 0; i < n; i++)
@@ -96,10 +104,15 @@ static const float *prepare(const struct tik_plan *plan, const struct step_scala
     if (!changes(plan))
         return block->g;
 
-    const float unscale = plan->gather.unscale ? block->control->unscale : 1.0f;
-    tik_scalar_gather(&plan->gather, &step->gradient, n, block->g, block->state[TIK_SUM], unscale,
-                      out);
-    clip(plan, block, out);
+    const struct tik_gather *gather = &plan->gather;
+    const float unscale = gather->unscale ? block->control->unscale : 1.0f;
+    if (gather->clip == TIK_CLIP_ALL && !gather->mean && (!gather->limit || gather->late)) {
+        unscale_and_clip(n, block->g, unscale, block->control->clip, out);
+    } else {
+        tik_scalar_gather(gather, &step->gradient, n, block->g, block->state[TIK_SUM], unscale,
+                          out);
+        clip(plan, block, out);
+    }
     if (plan->maximize)
         ascend(n, out);
     for (size_t i = 0; i < plan->penalty_count; i++)
