@@ -63,6 +63,7 @@ TIK_API float tik_update_state_initial(const struct tik_update *update, size_t s
 TIK_API size_t tik_update_carried(const struct tik_update *update);
 TIK_API double tik_update_carried_initial(const struct tik_update *update, size_t index);
 
+/* Of its program and, once there is a list, of the lists' too: the weaker of both. */
 TIK_API enum tik_conformance tik_update_conformance(const struct tik_update *update);
 
 /* Changes a value; see tik_optimizer_set. An option that would need another program is an error. */
