@@ -2,17 +2,20 @@
 """Breaks the library on purpose, one formula at a time, and expects the judges to notice.
 
 usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
-       mutants.py kernel --oracle TEST_ORACLE --correction TEST_CORRECTION [--only TEXT] [--jobs N]
+       mutants.py kernel --oracle TEST_ORACLE --correction TEST_CORRECTION --list TEST_UPDATE_LIST
+                  [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
-of test_oracle that come to the mutant soonest, or of test_correction where `judge` is "correction".
+of test_oracle that come to the mutant soonest, or of test_correction where `judge` is "correction";
+none of test_update_list, where it is "list".
 `old` must occur exactly once in the file.
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
-and is judged by test_oracle, test_golden and test_schedule. kernel: TEST_ORACLE, built with OpenCL, runs on the
+and is judged by test_oracle, test_golden, test_schedule and test_part. kernel: TEST_ORACLE, built with OpenCL, runs on the
 device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
 refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
-plain program calls, cl/correction.cl, is judged by TEST_CORRECTION in the same way.
+plain program calls, cl/correction.cl, is judged by TEST_CORRECTION in the same way; what takes many
+tensors in buffers of their own, cl/many.cl, by TEST_UPDATE_LIST at small sizes.
 
 Exit status 0: every mutant was caught. 1: one survived, did not compile, or crashed the judge, or
 the judges fail without any mutant. 77: kernel mutants, and no device to run them on.
@@ -35,7 +38,7 @@ TESTS = pathlib.Path(__file__).resolve().parent
 ROOT = TESTS.parent
 SKIP = 77
 LIMIT = 300  # seconds for one run of a judge
-JUDGES = ("oracle", "golden", "schedule")
+JUDGES = ("oracle", "golden", "schedule", "part")
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
 FLAGS = "-std=c11 -O1 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
@@ -181,6 +184,8 @@ class KernelBench:
         with tempfile.TemporaryDirectory(dir=self.folder) as cache:
             env = {"TIKHONOV_CL_PATH": str(kernels), "TIKHONOV_CACHE_DIR": "off"}
             env["POCL_CACHE_DIR"] = cache
+            if judge == "list":
+                env["TIKHONOV_TEST_SIZES"] = "small"
             return run([self.programs[judge], "opencl", *case], env)
 
     def prepare(self, jobs):
@@ -250,9 +255,11 @@ def options():
     parser.add_argument("--correction", help="the executable test_correction")
     parser.add_argument("--only", default="", help="mutants whose name or file holds this text")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--list", help="the executable test_update_list")
     chosen = parser.parse_args()
-    if chosen.kind == "kernel" and not (chosen.oracle and chosen.correction):
-        parser.error("kernel mutants need --oracle TEST_ORACLE and --correction TEST_CORRECTION")
+    if chosen.kind == "kernel" and not (chosen.oracle and chosen.correction and chosen.list):
+        parser.error("kernel mutants need --oracle TEST_ORACLE, --correction TEST_CORRECTION and "
+                     "--list TEST_UPDATE_LIST")
     return chosen
 
 
@@ -267,7 +274,11 @@ def main():
         if chosen.kind == "scalar":
             bench = ScalarBench(chosen.cc, folder)
         else:
-            programs = {"oracle": chosen.oracle, "correction": chosen.correction}
+            programs = {
+                "oracle": chosen.oracle,
+                "correction": chosen.correction,
+                "list": chosen.list,
+            }
             bench = KernelBench(programs, folder, rows)
         try:
             bench.prepare(chosen.jobs)
