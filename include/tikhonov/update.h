@@ -128,7 +128,9 @@ struct tik_update_step {
 
 /*
  * Enqueues one step of every tensor after the `waits` events; *event (may be NULL) is done when all
- * are. No host wait. All of the launches happen or none.
+ * are. All of the launches happen or none. No host wait, but where one of several launches could
+ * not be enqueued: then the call waits for `waits`, and what is on the queue, before it takes the
+ * others back.
  * TIK_OK; TIK_ERROR_ARGUMENT, TIK_ERROR_DEVICE, TIK_ERROR_MEMORY: nothing was changed;
  * TIK_ERROR_TORN: some of the launches ran that could not be taken back.
  */
