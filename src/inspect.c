@@ -153,10 +153,14 @@ enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optim
     if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
         return TIK_UNTESTED;
     for (size_t g = 0; g <= optimizer->group_count; g++) {
-        const struct tik_program *program =
-            g < optimizer->group_count ? optimizer->groups[g].program : optimizer->norm_program;
-        if (program != NULL && ops->program_conformance(program) > weakest)
-            weakest = ops->program_conformance(program);
+        const bool of_group = g < optimizer->group_count;
+        const struct tik_program *programs[] = {
+            of_group ? optimizer->groups[g].program : optimizer->norm_program,
+            of_group ? optimizer->groups[g].packed : NULL,
+        };
+        for (size_t i = 0; i < 2; i++)
+            if (programs[i] != NULL && ops->program_conformance(programs[i]) > weakest)
+                weakest = ops->program_conformance(programs[i]);
     }
     return weakest;
 }

@@ -15,6 +15,7 @@ static struct {
     uint64_t calls[FAULT_POINTS], faults[FAULT_POINTS];
     int64_t live[FAULT_OBJECTS];
     bool hide_shared_memory;
+    uint64_t parameter_size;
 } state;
 
 static const char *const names[FAULT_POINTS] = {
@@ -101,6 +102,11 @@ bool fault_layer_hides_shared_memory(void)
     return state.hide_shared_memory;
 }
 
+uint64_t fault_layer_parameter_size(void)
+{
+    return state.parameter_size;
+}
+
 /* ---- the test's side ---- */
 
 static void arm(const struct fault_plan *plans, unsigned count)
@@ -163,6 +169,11 @@ static void hide_shared_memory(bool hide)
     state.hide_shared_memory = hide;
 }
 
+static void set_parameter_size(uint64_t bytes)
+{
+    state.parameter_size = bytes;
+}
+
 extern const struct fault_control fault_control;
 const struct fault_control fault_control = {
     .arm = arm,
@@ -175,4 +186,5 @@ const struct fault_control fault_control = {
     .live = live,
     .object_name = object_name,
     .hide_shared_memory = hide_shared_memory,
+    .set_parameter_size = set_parameter_size,
 };

@@ -90,6 +90,8 @@ struct fault_control {
     const char *(*object_name)(enum fault_object object);
     /* Lets each device say that it does not share the host's memory, so that it is copied. */
     void (*hide_shared_memory)(bool hide);
+    /* Lets each device say that it has this room for the arguments of a kernel; 0: its own. */
+    void (*set_parameter_size)(uint64_t bytes);
 };
 
 #endif

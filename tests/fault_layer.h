@@ -17,6 +17,9 @@ void fault_layer_count(enum fault_object object, int64_t change);
 
 bool fault_layer_hides_shared_memory(void);
 
+/* 0: as the device says. */
+uint64_t fault_layer_parameter_size(void);
+
 /* A call that returns what it made: NULL, and the error by pointer. */
 void *fault_layer_refuse(cl_int error, cl_int *where);
 
