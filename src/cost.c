@@ -39,6 +39,7 @@ static struct passes launch_passes(const struct tik_launch *l, const struct tik_
     case TIK_MEASURE:
         return measure_passes(plan);
     case TIK_STEP:
+    case TIK_STEP_MANY:
         return step_passes(plan);
     case TIK_GROUP_BLOCKS:
         return (struct passes){.read = 1};
@@ -52,45 +53,37 @@ static struct passes launch_passes(const struct tik_launch *l, const struct tik_
     }
 }
 
-/* The launches of a step; 0 where they cannot be listed. */
-static size_t list(struct tik_optimizer *optimizer, struct tik_launch **launches)
+/* The launches of a step, in the optimizer's own list; 0 where they cannot be listed. */
+static size_t list(struct tik_optimizer *optimizer)
 {
     struct tik_view view;
-    *launches = NULL;
-    if (tik_optimizer_check(optimizer) != TIK_OK || tik_optimizer_commit(optimizer) != TIK_OK)
-        return 0;
-    *launches = calloc(tik_run_most(optimizer), sizeof **launches);
-    if (*launches == NULL)
+    if (tik_optimizer_check(optimizer) != TIK_OK || tik_optimizer_commit(optimizer) != TIK_OK ||
+        tik_optimizer_reserve(optimizer, false) != TIK_OK || optimizer->launches == NULL)
         return 0;
     tik_view_own(optimizer, &view);
-    return tik_run_list(optimizer, &view, false, *launches);
+    return tik_run_list(optimizer, &view, false, optimizer->launches);
 }
 
 size_t tik_optimizer_launches(struct tik_optimizer *optimizer)
 {
-    struct tik_launch *launches;
-    const size_t count = list(optimizer, &launches);
-    free(launches);
-    return count;
+    return list(optimizer);
 }
 
 size_t tik_optimizer_bytes(struct tik_optimizer *optimizer, size_t group)
 {
-    struct tik_launch *launches;
     struct passes seen[TIK_KERNELS][TIK_PENALTY_SLOTS] = {{{0}}};
     size_t bytes = 0;
     if (tik_optimizer_check_group(optimizer, group) != TIK_OK)
         return 0;
-    const size_t count = list(optimizer, &launches);
+    const size_t count = list(optimizer);
     /* Each piece of the group takes the same launches: the first of a kind and penalty counts. */
     for (size_t i = 0; i < count; i++) {
-        const struct tik_launch *l = &launches[i];
+        const struct tik_launch *l = &optimizer->launches[i];
         struct passes *first = &seen[l->kernel][l->slot];
         if (l->kernel == TIK_NORM_FINISH || l->group != group || first->read > 0)
             continue;
         *first = launch_passes(l, &optimizer->groups[group].plan);
         bytes += (first->read + first->written) * sizeof(float);
     }
-    free(launches);
     return bytes;
 }

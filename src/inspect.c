@@ -161,6 +161,7 @@ enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optim
     weaken(optimizer, optimizer->norm_program, &weakest);
     for (size_t g = 0; g < optimizer->group_count; g++) {
         weaken(optimizer, optimizer->groups[g].program, &weakest);
+        weaken(optimizer, optimizer->groups[g].packed, &weakest);
         for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
             weaken(optimizer, optimizer->groups[g].units[i], &weakest);
     }

@@ -192,6 +192,7 @@ void tik_optimizer_destroy(struct tik_optimizer *optimizer)
     tik_guard_destroy(optimizer);
     for (size_t g = 0; g < optimizer->group_count; g++) {
         ops->program_destroy(optimizer->backend, optimizer->groups[g].program);
+        ops->program_destroy(optimizer->backend, optimizer->groups[g].packed);
         for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
             ops->program_destroy(optimizer->backend, optimizer->groups[g].units[i]);
     }
@@ -200,6 +201,7 @@ void tik_optimizer_destroy(struct tik_optimizer *optimizer)
     optimizer->scalar->ops->destroy(optimizer->scalar);
     free(optimizer->groups);
     free(optimizer->launches);
+    free(optimizer->many);
     free(optimizer);
 }
 
@@ -373,6 +375,7 @@ enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t
     if (status != TIK_OK)
         return tik_optimizer_settle(optimizer, status);
     optimizer->groups[group].active++;
+    optimizer->groups[group].alone += tensor->memory != TIK_MEMORY_LIBRARY;
     if (index != NULL)
         *index = number;
     return TIK_OK;

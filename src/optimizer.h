@@ -19,7 +19,10 @@ struct tik_group {
     struct tik_plan compiled;                     /* of the program */
     struct tik_program *units[TIK_PENALTY_SLOTS]; /* of penalties on units */
     struct tik_plan units_compiled[TIK_PENALTY_SLOTS];
-    uint64_t steps; /* applied: t of the last step that the host knows of */
+    size_t alone;                /* tensors that are pieces of their own */
+    struct tik_program *packed;  /* steps several of them a launch; NULL: one alone */
+    struct tik_plan packed_plan; /* what was asked for, and how many a launch takes */
+    uint64_t steps;              /* applied: t of the last step that the host knows of */
     /*
      * The rule's own scalars after so many further steps: [0] are those of `steps`, the others
      * those of steps under way.
@@ -60,6 +63,8 @@ struct tik_optimizer {
     struct tik_program *norm_program;
     struct tik_launch *launches; /* of the step in hand */
     size_t launch_capacity;
+    struct tik_many *many; /* of those that take several pieces */
+    size_t many_capacity;
     unsigned gathered; /* gradients accumulated since the last step */
     struct tik_optimizer_stats stats;
     uint64_t sample; /* counter of sampled blocks */
@@ -78,6 +83,9 @@ enum tik_status tik_optimizer_settle(struct tik_optimizer *optimizer, enum tik_s
 
 /* Whether the gradients in hand are only added to those before them. */
 bool tik_optimizer_accumulates(const struct tik_optimizer *optimizer);
+
+/* Room for the launches of a step, as many as it has. */
+enum tik_status tik_optimizer_reserve(struct tik_optimizer *optimizer, bool accumulates);
 
 /* What the groups' plans and the options ask of the store. */
 void tik_optimizer_needs(const struct tik_optimizer *optimizer, struct tik_needs *needs);

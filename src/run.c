@@ -48,22 +48,17 @@ void tik_view_own(const struct tik_optimizer *optimizer, struct tik_view *view)
                               .program = own_program,
                               .units = own_units,
                               .norm = optimizer->norm_program,
+                              .many = optimizer->many,
                               .self = optimizer};
 }
 
 /* ---- the list ---- */
 
-size_t tik_run_most(const struct tik_optimizer *optimizer)
-{
-    /* Norm: two a piece and one; then measure, ratios, step, late, and three a penalty on units. */
-    return optimizer->store.piece_count * (2 + 4 + 3 * TIK_PENALTY_SLOTS) + 1;
-}
-
 struct list {
     const struct tik_optimizer *optimizer;
     const struct tik_view *view;
-    struct tik_launch *launches;
-    size_t count;
+    struct tik_launch *launches; /* NULL: counted alone */
+    size_t count, many_count;
 };
 
 /* What a launch over one piece has, whatever its kernel. */
@@ -72,6 +67,10 @@ static void add(struct list *list, enum tik_kernel kernel, struct tik_program *p
 {
     const struct tik_optimizer *optimizer = list->optimizer;
     const struct tik_piece *piece = &optimizer->store.pieces[number];
+    if (list->launches == NULL) {
+        list->count++;
+        return;
+    }
     list->launches[list->count++] = (struct tik_launch){
         .kernel = kernel,
         .program = program,
@@ -106,8 +105,10 @@ static void add_norm(struct list *list)
         if (units)
             add(list, TIK_NORM_UNITS, program, i, scope, 0);
     }
-    if (gather->clip == TIK_CLIP_ALL || gather->guard)
-        list->launches[list->count++] = (struct tik_launch){
+    if (gather->clip != TIK_CLIP_ALL && !gather->guard)
+        return;
+    if (list->launches != NULL)
+        list->launches[list->count] = (struct tik_launch){
             .kernel = TIK_NORM_FINISH,
             .program = program,
             .spans.blocks = 1,
@@ -117,6 +118,7 @@ static void add_norm(struct list *list)
             .tensor_count = (uint32_t)optimizer->store.tensor_count,
             .group_count = (uint32_t)optimizer->group_count,
         };
+    list->count++;
 }
 
 static void add_penalty(struct list *list, size_t i, size_t slot)
@@ -160,6 +162,61 @@ static void add_piece(struct list *list, size_t i)
         add(list, TIK_LATE, program, i, TIK_SCOPE_TENSOR, 0);
 }
 
+/* ---- pieces of one tensor each, several a launch ---- */
+
+static bool is_packed(const struct list *list, size_t i)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    const struct tik_group *group = &list->optimizer->groups[piece->group];
+    return list->view->many != NULL && group->packed != NULL && piece->kind != TIK_MEMORY_LIBRARY &&
+           tik_plan_elementwise(&group->plan);
+}
+
+static void fill_many(const struct list *list, size_t i, struct tik_many *many)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    *many = (struct tik_many){.count = piece->elements,
+                              .arrays = *list->view->arrays(list->view->self, i),
+                              .at = piece->at};
+}
+
+/* Piece i joins the launch that is open, NULL: none; returns the one that is open then, if any. */
+static struct tik_launch *join(struct list *list, struct tik_launch *open, size_t i)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    const struct tik_group *group = &list->optimizer->groups[piece->group];
+    struct tik_many *many = &list->view->many[list->many_count++];
+    fill_many(list, i, many);
+    if (open == NULL) {
+        open = &list->launches[list->count];
+        add(list, TIK_STEP_MANY, group->packed, i, TIK_SCOPE_TENSOR, 0);
+        open->arrays = (struct tik_arrays){0};
+        open->spans = (struct tik_spans){0};
+        open->many = many;
+    }
+    open->spans.blocks += (many->count + TIK_BLOCK - 1) / TIK_BLOCK;
+    open->many_count++;
+    return open->many_count < group->packed_plan.packed ? open : NULL;
+}
+
+/* The pieces of a group, wherever others lie between them: no two touch the same elements. */
+static void add_packed(struct list *list, size_t group)
+{
+    const struct tik_store *store = &list->optimizer->store;
+    const size_t packs = list->optimizer->groups[group].packed_plan.packed;
+    struct tik_launch *open = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < store->piece_count; i++) {
+        if (store->pieces[i].group != group || is_empty(list->optimizer, i) || !is_packed(list, i))
+            continue;
+        if (list->launches != NULL)
+            open = join(list, open, i);
+        count++;
+    }
+    if (list->launches == NULL && count > 0)
+        list->count += (count + packs - 1) / packs;
+}
+
 size_t tik_run_list(const struct tik_optimizer *optimizer, const struct tik_view *view,
                     bool accumulates, struct tik_launch *launches)
 {
@@ -171,9 +228,12 @@ size_t tik_run_list(const struct tik_optimizer *optimizer, const struct tik_view
             continue;
         if (accumulates)
             add(&list, TIK_ACCUMULATE, view->norm, i, TIK_SCOPE_TENSOR, 0);
-        else
+        else if (!is_packed(&list, i))
             add_piece(&list, i);
     }
+    for (size_t g = 0; g < optimizer->group_count && !accumulates && view->many != NULL; g++)
+        if (optimizer->groups[g].packed != NULL)
+            add_packed(&list, g);
     return list.count;
 }
 

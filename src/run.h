@@ -14,17 +14,18 @@ struct tik_view {
     struct tik_program *(*program)(const void *self, size_t group);
     struct tik_program *(*units)(const void *self, size_t group, size_t slot);
     struct tik_program *norm;
-    bool copied; /* arrays begin at element 0 */
+    bool copied;           /* arrays begin at element 0 */
+    struct tik_many *many; /* room for a piece each; NULL: no launch takes several */
     const void *self;
 };
 
 /* The optimizer's own. */
 void tik_view_own(const struct tik_optimizer *optimizer, struct tik_view *view);
 
-/* The most launches that a step may have. */
-size_t tik_run_most(const struct tik_optimizer *optimizer);
-
-/* The launches of a step, in order; of one that only accumulates gradients. Returns how many. */
+/*
+ * The launches of a step, in order; of one that only accumulates gradients. Returns how many; only
+ * that where `list` is NULL.
+ */
 size_t tik_run_list(const struct tik_optimizer *optimizer, const struct tik_view *view,
                     bool accumulates, struct tik_launch *list);
 

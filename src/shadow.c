@@ -146,14 +146,12 @@ enum tik_status tik_shadow_create(struct tik_optimizer *optimizer, struct tik_sh
     made->piece_count = pieces;
     made->group_count = groups;
     made->pieces = calloc(pieces + 1, sizeof *made->pieces);
-    made->launches = calloc(tik_run_most(optimizer), sizeof *made->launches);
     made->programs = calloc(groups + 1, sizeof(struct tik_program *));
     made->units = calloc(groups * TIK_PENALTY_SLOTS + 1, sizeof(struct tik_program *));
 
     enum tik_status status = TIK_OK;
-    if (made->pieces == NULL || made->launches == NULL || made->programs == NULL ||
-        made->units == NULL)
-        status = tik_error_memory("the scalar path's copy", pieces * sizeof *made->launches);
+    if (made->pieces == NULL || made->programs == NULL || made->units == NULL)
+        status = tik_error_memory("the scalar path's copy", pieces * sizeof *made->pieces);
     if (status == TIK_OK)
         status = create_programs(made);
     if (status == TIK_OK)
@@ -229,7 +227,8 @@ static struct tik_program *units(const void *self, size_t group, size_t slot)
     return ((const struct tik_shadow *)self)->units[group * TIK_PENALTY_SLOTS + slot];
 }
 
-enum tik_status tik_shadow_step(struct tik_shadow *shadow)
+/* The launches of the step on the copy; counted alone where there is no room for them yet. */
+static size_t list_launches(const struct tik_shadow *shadow)
 {
     const struct tik_view view = {.work = &shadow->work,
                                   .arrays = arrays,
@@ -239,8 +238,16 @@ enum tik_status tik_shadow_step(struct tik_shadow *shadow)
                                   .norm = shadow->norm_program,
                                   .copied = true,
                                   .self = shadow};
-    const size_t count =
-        tik_run_list(shadow->optimizer, &view, shadow->accumulates, shadow->launches);
+    return tik_run_list(shadow->optimizer, &view, shadow->accumulates, shadow->launches);
+}
+
+enum tik_status tik_shadow_step(struct tik_shadow *shadow)
+{
+    const size_t count = list_launches(shadow);
+    shadow->launches = malloc((count + 1) * sizeof *shadow->launches);
+    if (shadow->launches == NULL)
+        return tik_error_memory("the scalar path's launches", count * sizeof *shadow->launches);
+    list_launches(shadow);
     return tik_run_enqueue(shadow->scalar, shadow->launches, count);
 }
 

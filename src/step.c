@@ -34,9 +34,40 @@ static enum tik_status prepare(struct tik_optimizer *optimizer, const struct tik
     return TIK_OK;
 }
 
+/* Whether several pieces of a group may share a launch, and it is known how many. */
+static bool packs(const struct tik_group *group)
+{
+    return group->alone > 1 && tik_plan_elementwise(&group->plan);
+}
+
+static bool is_packed(const struct tik_group *group)
+{
+    struct tik_plan plan = group->plan;
+    plan.packed = group->packed_plan.packed;
+    return tik_plan_equal(&plan, &group->packed_plan);
+}
+
+/* A device that takes too few arguments steps one piece a launch. */
+static enum tik_status prepare_packed(struct tik_optimizer *optimizer, struct tik_group *group)
+{
+    struct tik_plan plan = group->plan;
+    plan.packed = optimizer->backend->ops->program_packs(optimizer->backend, &plan);
+    struct tik_program *made = NULL;
+    enum tik_status status = TIK_OK;
+    if (plan.packed > 0)
+        status = tik_program_prepare(optimizer->context, optimizer->backend, &plan, &made, NULL);
+    if (status != TIK_OK)
+        return status;
+    replace_program(optimizer, &group->packed, made);
+    group->packed_plan = plan;
+    return TIK_OK;
+}
+
 static enum tik_status prepare_group(struct tik_optimizer *optimizer, struct tik_group *group)
 {
     enum tik_status status = prepare(optimizer, &group->plan, &group->program, &group->compiled);
+    if (status == TIK_OK && packs(group) && !is_packed(group))
+        status = prepare_packed(optimizer, group);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS && status == TIK_OK; i++) {
         if (group->plan.penalty[i].group == NULL)
             continue;
@@ -78,6 +109,7 @@ static bool is_prepared(const struct tik_optimizer *optimizer)
     for (size_t g = 0; g < optimizer->group_count; g++) {
         const struct tik_group *group = &optimizer->groups[g];
         prepared &= group->program != NULL && tik_plan_equal(&group->plan, &group->compiled);
+        prepared &= !packs(group) || is_packed(group);
         for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
             prepared &= group->plan.penalty[i].group == NULL ||
                         (group->units[i] != NULL &&
@@ -176,17 +208,38 @@ static void warn_of_small_decay(const struct tik_optimizer *optimizer, struct ti
     }
 }
 
-/* Room for the launches of a step. */
-static enum tik_status reserve_launches(struct tik_optimizer *optimizer)
+/* Room for the pieces that share launches. */
+static enum tik_status reserve_many(struct tik_optimizer *optimizer)
 {
-    const size_t most = tik_run_most(optimizer);
-    if (most <= optimizer->launch_capacity)
+    size_t most = 0;
+    for (size_t g = 0; g < optimizer->group_count; g++)
+        if (optimizer->groups[g].packed != NULL)
+            most += optimizer->groups[g].alone;
+    if (most <= optimizer->many_capacity)
         return TIK_OK;
-    struct tik_launch *grown = realloc(optimizer->launches, most * sizeof *grown);
+    struct tik_many *grown = realloc(optimizer->many, most * sizeof *grown);
     if (grown == NULL)
-        return tik_error_memory("the launches of a step", most * sizeof *grown);
+        return tik_error_memory("the pieces of a step", most * sizeof *grown);
+    optimizer->many = grown;
+    optimizer->many_capacity = most;
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_reserve(struct tik_optimizer *optimizer, bool accumulates)
+{
+    const enum tik_status status = reserve_many(optimizer);
+    if (status != TIK_OK)
+        return status;
+    struct tik_view view;
+    tik_view_own(optimizer, &view);
+    const size_t count = tik_run_list(optimizer, &view, accumulates, NULL);
+    if (count <= optimizer->launch_capacity)
+        return TIK_OK;
+    struct tik_launch *grown = realloc(optimizer->launches, count * sizeof *grown);
+    if (grown == NULL)
+        return tik_error_memory("the launches of a step", count * sizeof *grown);
     optimizer->launches = grown;
-    optimizer->launch_capacity = most;
+    optimizer->launch_capacity = count;
     return TIK_OK;
 }
 
@@ -198,15 +251,19 @@ bool tik_optimizer_accumulates(const struct tik_optimizer *optimizer)
 static enum tik_status enqueue(struct tik_optimizer *optimizer)
 {
     struct tik_backend *backend = optimizer->backend;
-    struct tik_view view;
-    tik_view_own(optimizer, &view);
     const bool adds = tik_optimizer_accumulates(optimizer),
                posts = optimizer->gather.guard && !adds && optimizer->group_count > 0;
-    const size_t count = tik_run_list(optimizer, &view, adds, optimizer->launches);
+    enum tik_status status = tik_optimizer_reserve(optimizer, adds);
+    if (status != TIK_OK)
+        return status;
+    struct tik_view view;
+    tik_view_own(optimizer, &view);
+    const size_t count =
+        optimizer->launches != NULL ? tik_run_list(optimizer, &view, adds, optimizer->launches) : 0;
     size_t streams = 0;
     for (size_t i = 0; i < count; i++)
         streams += optimizer->launches[i].stream != NULL;
-    enum tik_status status = backend->ops->step_begin(backend, count + posts + streams);
+    status = backend->ops->step_begin(backend, count + posts + streams);
     if (status != TIK_OK)
         return status;
     if (posts)
@@ -367,8 +424,6 @@ static enum tik_status step_unwatched(struct tik_optimizer *optimizer)
 static enum tik_status step(struct tik_optimizer *optimizer)
 {
     enum tik_status status = tik_optimizer_commit(optimizer);
-    if (status == TIK_OK)
-        status = reserve_launches(optimizer);
     if (status != TIK_OK)
         return status;
     status = make_ready(optimizer);

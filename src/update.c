@@ -125,7 +125,12 @@ double tik_update_carried_initial(const struct tik_update *update, size_t index)
 
 enum tik_conformance tik_update_conformance(const struct tik_update *update)
 {
-    return update->backend->ops->program_conformance(update->program);
+    const struct tik_backend_ops *ops = update->backend->ops;
+    const enum tik_conformance alone = ops->program_conformance(update->program);
+    if (update->packed == NULL)
+        return alone;
+    const enum tik_conformance packed = ops->program_conformance(update->packed);
+    return packed > alone ? packed : alone;
 }
 
 enum tik_status tik_update_set(struct tik_update *update, const char *option, double value)

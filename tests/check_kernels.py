@@ -159,6 +159,17 @@ def check_syntax(clang, programs):
             **chosen_stages('sgd', 0, 'sgd', 'l1', 1, 256), 'CLIP': 'clip_by_unit',
             'CLIP_AT': scope, 'GROUPED': 'grouped_by_unit', 'GROUPED_AT': scope, 'LATE': 1,
             'LIMIT': 'limit_none', 'LIMIT_LATE': 'limit_by_value'})
+    for stem in programs:
+        if stem + '_many' not in programs:
+            continue
+        # 0 to 3 states with every number of tensors, and all other rules with one.
+        for (form, states), tensors in itertools.product(
+                RULES[stem], (2, 4, 8, 16, 32) if stem in ('sgd', 'adam') else (8,)):
+            count += check_program(clang, programs[stem + '_many'], {
+                **chosen_stages(form, states, stem, 'l1', 0, 256), 'GUARD': 0, 'ZERO_GRAD': 0,
+                'GATHER': 'gather_alone', 'UNSCALE': 'unscale_none', 'TENSORS': tensors,
+                'EACH': f'EACH_{tensors}', 'POINTERS': f'POINTERS_{states}',
+                'CHOICE': f'CHOICE_{states}'})
     for displacement in (-3, 0, 3):
         chosen = [*CORRECTED, f'-DDISPLACE={displacement}']
         compile_text(clang, programs['adam'], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
@@ -224,6 +235,8 @@ def main():
         sys.exit(77)
     programs = {stem: flatten(embed, folder, [stem + '.cl', 'measure.cl' if stem in MEASURE
                                               else 'step.cl']) for stem in RULES}
+    programs |= {stem + '_many': flatten(embed, folder, [stem + '.cl', 'many.cl'])
+                 for stem in RULES if stem not in MEASURE}
     for alone in ('norm', 'group'):
         programs[alone] = flatten(embed, folder, [alone + '.cl'])
     print(f'{check_syntax(clang, programs)} programs compile for spir64 without a warning')

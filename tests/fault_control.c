@@ -16,6 +16,7 @@ static struct {
     int64_t live[FAULT_OBJECTS];
     bool hide_shared_memory;
     uint64_t waits;
+    uint64_t parameter_size;
 } state;
 
 static const char *const names[FAULT_POINTS] = {
@@ -107,6 +108,11 @@ void fault_layer_waits(bool waits)
     state.waits += waits && !state.suspended;
 }
 
+uint64_t fault_layer_parameter_size(void)
+{
+    return state.parameter_size;
+}
+
 /* ---- the test's side ---- */
 
 static void arm(const struct fault_plan *plans, unsigned count)
@@ -174,6 +180,11 @@ static uint64_t count_waits(void)
     return state.waits;
 }
 
+static void set_parameter_size(uint64_t bytes)
+{
+    state.parameter_size = bytes;
+}
+
 extern const struct fault_control fault_control;
 const struct fault_control fault_control = {
     .arm = arm,
@@ -187,4 +198,5 @@ const struct fault_control fault_control = {
     .object_name = object_name,
     .hide_shared_memory = hide_shared_memory,
     .waits = count_waits,
+    .set_parameter_size = set_parameter_size,
 };

@@ -92,6 +92,8 @@ struct fault_control {
     void (*hide_shared_memory)(bool hide);
     /* Calls since the layer was loaded that return only when commands are done. */
     uint64_t (*waits)(void);
+    /* Lets each device say that it has this room for the arguments of a kernel; 0: its own. */
+    void (*set_parameter_size)(uint64_t bytes);
 };
 
 #endif

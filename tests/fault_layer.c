@@ -76,6 +76,9 @@ static cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info wh
     if (error == CL_SUCCESS && what == CL_DEVICE_HOST_UNIFIED_MEMORY && value != NULL &&
         fault_layer_hides_shared_memory())
         *(cl_bool *)value = CL_FALSE;
+    if (error == CL_SUCCESS && what == CL_DEVICE_MAX_PARAMETER_SIZE && value != NULL &&
+        fault_layer_parameter_size() > 0)
+        *(size_t *)value = (size_t)fault_layer_parameter_size();
     return error;
 }
 

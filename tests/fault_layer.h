@@ -19,6 +19,8 @@ bool fault_layer_hides_shared_memory(void);
 
 /* Counts a call that waits for commands, if it does. */
 void fault_layer_waits(bool waits);
+/* 0: as the device says. */
+uint64_t fault_layer_parameter_size(void);
 
 /* A call that returns what it made: NULL, and the error by pointer. */
 void *fault_layer_refuse(cl_int error, cl_int *where);

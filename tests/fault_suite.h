@@ -52,5 +52,6 @@ unsigned faults_print_account(void);
 /* The cases of the other files. */
 TCase *faults_contexts(void);
 TCase *faults_updates(void);
+TCase *faults_lists(void);
 
 #endif

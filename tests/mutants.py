@@ -6,13 +6,14 @@ usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
 of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file. `judge`
-names another judge than those below: around, guard, checkpoint_around, correction.
+names another judge than those below: around, guard, checkpoint_around, correction, update_list (at small sizes).
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
-and is judged by test_oracle, test_golden and test_schedule. kernel: TEST_ORACLE, built with OpenCL, runs on the
+and is judged by test_oracle, test_golden, test_schedule and test_part. kernel: TEST_ORACLE, built with OpenCL, runs on the
 device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
 refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
-plain program calls, cl/correction.cl, is judged by test_correction, beside it, in the same way.
+plain program calls, cl/correction.cl, is judged by test_correction, beside it, in the same way; what takes
+many tensors in buffers of their own, cl/many.cl, by test_update_list.
 
 Exit status 0: every mutant was caught. 1: one survived, did not compile, or crashed the judge, or
 the judges fail without any mutant. 77: kernel mutants, and no device to run them on.
@@ -35,7 +36,7 @@ TESTS = pathlib.Path(__file__).resolve().parent
 ROOT = TESTS.parent
 SKIP = 77
 LIMIT = 300  # seconds for one run of a judge
-JUDGES = ("oracle", "golden", "schedule")
+JUDGES = ("oracle", "golden", "schedule", "part")
 OTHERS = ("around", "guard", "checkpoint_around")
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
@@ -186,6 +187,8 @@ class KernelBench:
         with tempfile.TemporaryDirectory(dir=self.folder) as cache:
             env = {"TIKHONOV_CL_PATH": str(kernels), "TIKHONOV_CACHE_DIR": "off"}
             env["POCL_CACHE_DIR"] = cache
+            if name == "update_list":
+                env["TIKHONOV_TEST_SIZES"] = "small"
             return run([self.programs / f"test_{name}", "opencl", *case], env)
 
     def prepare(self, jobs):

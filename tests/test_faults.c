@@ -239,6 +239,7 @@ static Suite *make_suite(void)
     tcase_add_test(devices, any_call_of_a_cold_prepare);
     suite_add_tcase(suite, devices);
     suite_add_tcase(suite, faults_updates());
+    suite_add_tcase(suite, faults_lists());
     TCase *account = tcase_create("account");
     tcase_add_test(account, covers_every_call);
     suite_add_tcase(suite, account);

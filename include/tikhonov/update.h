@@ -63,6 +63,7 @@ TIK_API float tik_update_state_initial(const struct tik_update *update, size_t s
 TIK_API size_t tik_update_carried(const struct tik_update *update);
 TIK_API double tik_update_carried_initial(const struct tik_update *update, size_t index);
 
+/* Of its program and, once there is a list, of the lists' too: the weaker of both. */
 TIK_API enum tik_conformance tik_update_conformance(const struct tik_update *update);
 
 /* Changes a value; see tik_optimizer_set. An option that would need another program is an error. */
@@ -127,7 +128,9 @@ struct tik_update_step {
 
 /*
  * Enqueues one step of every tensor after the `waits` events; *event (may be NULL) is done when all
- * are. No host wait. All of the launches happen or none.
+ * are. All of the launches happen or none. No host wait, but where one of several launches could
+ * not be enqueued: then the call waits for `waits`, and what is on the queue, before it takes the
+ * others back.
  * TIK_OK; TIK_ERROR_ARGUMENT, TIK_ERROR_DEVICE, TIK_ERROR_MEMORY: nothing was changed;
  * TIK_ERROR_TORN: some of the launches ran that could not be taken back.
  */

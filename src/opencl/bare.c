@@ -48,14 +48,22 @@ struct batch {
     cl_command_queue queue;
     cl_event before; /* the caller's waits, and what is on the queue */
     cl_event gate;   /* opened when all are enqueued */
+    bool in_order;   /* the queue keeps launches behind `before` by itself */
     cl_event *events;
     cl_uint count;
+    cl_event done; /* of all of them, when the caller asks for it */
 };
 
 static enum tik_status open_batch(struct opencl_backend *b, struct batch *batch, cl_uint wait_count,
                                   struct _cl_event *const *waits)
 {
-    cl_int error = clEnqueueMarkerWithWaitList(batch->queue, wait_count, waits, &batch->before);
+    cl_command_queue_properties kind = 0;
+    cl_int error =
+        clGetCommandQueueInfo(batch->queue, CL_QUEUE_PROPERTIES, sizeof kind, &kind, NULL);
+    if (error != CL_SUCCESS)
+        return tik_opencl_failed("clGetCommandQueueInfo", error);
+    batch->in_order = (kind & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) == 0;
+    error = clEnqueueMarkerWithWaitList(batch->queue, wait_count, waits, &batch->before);
     if (error != CL_SUCCESS)
         return tik_opencl_failed("clEnqueueMarkerWithWaitList", error);
     batch->gate = clCreateUserEvent(b->device->context, &error);
@@ -70,12 +78,14 @@ static enum tik_status add_launch(struct batch *batch, const struct tik_launch *
     const enum tik_status status = tik_opencl_set_arguments(l);
     if (status != TIK_OK)
         return status;
-    const cl_event waits[] = {batch->before, batch->gate};
+    /* The gate alone where that is enough, as in step.c. */
+    const cl_event waits[] = {batch->gate, batch->before};
+    const cl_uint wait_count = batch->in_order ? 1 : 2;
     const size_t local = l->program->entry->local_size;
     const size_t global = (size_t)l->spans.blocks * local;
     const cl_int error =
         clEnqueueNDRangeKernel(batch->queue, l->program->kernels[l->kernel], 1, NULL, &global,
-                               &local, 2, waits, &batch->events[batch->count]);
+                               &local, wait_count, waits, &batch->events[batch->count]);
     if (error != CL_SUCCESS)
         return tik_opencl_failed("clEnqueueNDRangeKernel", error);
     batch->count++;
@@ -99,19 +109,16 @@ static enum tik_status give_up(const struct batch *batch, enum tik_status status
                 : tik_error_prefix(TIK_ERROR_TORN, "launches ran that were to be taken back: ");
 }
 
-static enum tik_status close_batch(const struct batch *batch, struct _cl_event **event)
+static enum tik_status close_batch(struct batch *batch, bool asked)
 {
     cl_int error = CL_SUCCESS;
-    if (event != NULL)
-        error = clEnqueueMarkerWithWaitList(batch->queue, batch->count, batch->events, event);
+    if (asked)
+        error =
+            clEnqueueMarkerWithWaitList(batch->queue, batch->count, batch->events, &batch->done);
     if (error != CL_SUCCESS)
         return tik_opencl_failed("clEnqueueMarkerWithWaitList", error);
     error = clSetUserEventStatus(batch->gate, CL_COMPLETE);
-    if (error == CL_SUCCESS)
-        return TIK_OK;
-    if (event != NULL)
-        clReleaseEvent(*event);
-    return tik_opencl_failed("clSetUserEventStatus", error);
+    return error == CL_SUCCESS ? TIK_OK : tik_opencl_failed("clSetUserEventStatus", error);
 }
 
 enum tik_status tik_opencl_enqueue_all(struct tik_backend *backend, const struct tik_launch *list,
@@ -131,7 +138,7 @@ enum tik_status tik_opencl_enqueue_all(struct tik_backend *backend, const struct
     for (size_t i = 0; i < count && status == TIK_OK; i++)
         status = add_launch(&batch, &list[i]);
     if (status == TIK_OK)
-        status = close_batch(&batch, event);
+        status = close_batch(&batch, event != NULL);
     if (status != TIK_OK)
         status = give_up(&batch, status);
     for (cl_uint i = 0; i < batch.count; i++)
@@ -140,5 +147,9 @@ enum tik_status tik_opencl_enqueue_all(struct tik_backend *backend, const struct
     clReleaseEvent(batch.gate);
     if (status == TIK_OK)
         clFlush(queue);
+    if (status == TIK_OK && event != NULL)
+        *event = batch.done;
+    else if (batch.done != NULL)
+        clReleaseEvent(batch.done);
     return status;
 }

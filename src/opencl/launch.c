@@ -257,6 +257,11 @@ static enum tik_status lend(struct opencl_backend *b, const struct tik_launch *l
         l->program->zero_grad && (l->kernel == TIK_ACCUMULATE || l->kernel == TIK_STEP);
     enum tik_status status =
         tik_opencl_memory_to_device(b, l->arrays.param, kernels[l->kernel].writes);
+    for (size_t t = 0; t < l->many_count && status == TIK_OK; t++) {
+        status = tik_opencl_memory_to_device(b, l->many[t].arrays.param, true);
+        if (status == TIK_OK)
+            status = tik_opencl_memory_to_device(b, l->many[t].arrays.grad, false);
+    }
     if (status == TIK_OK && kernels[l->kernel].reads_grad)
         status = tik_opencl_memory_to_device(b, l->arrays.grad, clears);
     return status;
