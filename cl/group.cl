@@ -226,7 +226,7 @@ float unit_excess(const struct tik_span span, __global const float *param,
  * The level above which the heights sum to the radius, by Newton's iteration from below on a convex
  * function, which ends where it does not rise any more (Condat 2016, section 2): p is what stands
  * out above it. It begins at the top minus the radius, above which is all of the radius, and is
- * never above the top minus the mean of the radius; in the ball it is never below 0, and what is
+ * never above the top minus the mean of the radius; in the ball it is never below 0, so that what is
  * inside already stays as it is. A fall is what rounding has overshot. A NaN makes the level one, and
  * with it the unit.
  */
@@ -255,14 +255,12 @@ void tik_group_project(__global const struct tik_span *restrict spans,
         return;
 
     const struct level zero = {0.0f, 0.0f};
-    uint count;
-    if (BALL && unit_excess(span, param, zero, row, &count, scratch) <= k.radius)
-        return;
     const float top = unit_top(span, param, scratch);
     const float share = divide(k.radius, (float)span.length);
     struct level level = BALL && top < k.radius ? zero : exact_sum(top, -k.radius);
     float before = INFINITY;
     for (uint round = 0; round < PROJECT_ROUNDS; round++) {
+        uint count;
         const float excess = unit_excess(span, param, level, row, &count, scratch);
         if (excess >= before)
             break; /* the rest is rounding */
