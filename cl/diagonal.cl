@@ -1,7 +1,7 @@
 /*
- * Proximal points in the metric of an adaptive rule, metric = diagonal: an element whose gradient, or
- * mean of gradients, the rule multiplies by s has s for its step in the place of lr (Duchi, Hazan and
- * Singer, 2011, section 5):
+ * Proximal points in the metric of an adaptive rule, metric = diagonal: an element whose gradient,
+ * or mean of gradients, the rule multiplies by s has s for its step in the place of lr (Duchi,
+ * Hazan and Singer, 2011, section 5):
  *
  *     l1           p <- sign(p)*max(|p| - s*l1, 0)
  *     l2           p <- p/(1 + s*l2)
@@ -14,8 +14,8 @@
 #include "penalty.cl"
 
 /*
- * x/(1 + c). A divisor that is rounded would lose a small c; what it takes from x has its own digits.
- * 0, infinity and NaN stay, as in shrunk of penalty.cl.
+ * x/(1 + c). A divisor that is rounded would lose a small c; what it takes from x has its own
+ * digits. 0, infinity and NaN stay, as in shrunk of penalty.cl.
  */
 float shrunk_by(const float x, const float c)
 {

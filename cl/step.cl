@@ -14,15 +14,16 @@
  *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
  *     SUBTRACT    subtract_step, subtract_decay_and_step    decoupled decay
  *                 replace                                   a rule that computes p itself
- *     RATE        rate_none, adam_rate, ...                 each element's own step, of a rule's file
+ *     RATE        rate_none, adam_rate, ...                 a rule's file: each element's own step
  *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, diagonal.cl, cumulative.cl
  *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
- * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has; 0 or 1 for GUARD (steps may be
- * skipped), RATIO (of norms, by measure.cl), SUM (gradients accumulate), ZERO_GRAD (the gradient is
- * cleared), PAID (by a cumulative penalty), EMA, REPORT, and LATE (what reads the new p, AFTER, average and report, waits for
- * penalties on whole rows or tensors, group.cl). What a policy does not use is not in its kernel. The numbers of the step are
+ * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has;
+ * 0 or 1 for GUARD (steps may be skipped), RATIO (of norms, by measure.cl), SUM (gradients
+ * accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative penalty), EMA, REPORT, and
+ * LATE (what reads the new p, AFTER, average and report, waits for penalties on whole rows or
+ * tensors, group.cl). What a policy does not use is not in its kernel. The numbers of the step are
  * arguments, never macros: changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
 #include "numeric.cl"
@@ -224,7 +225,7 @@ void skip_block(const struct tik_place place, __global float *grad, __global flo
 /*
  * Work-group b takes block b of the spans, or, without them, of `count` elements in a row. Its
  * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. What a policy does
- * not use is NULL: states, the sum of gradients, the average, payments, factors, rows, partial sums.
+ * not use is NULL: states, sum of gradients, average, payments, factors, rows, partial sums.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_step(const ulong count,

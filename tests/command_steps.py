@@ -237,6 +237,29 @@ class Steps(InFolder):
         self.step(*options, "--penalty", "l2,weight=1", rule="sgd")
         self.assert_close(self.read("p2")[0]["a"].values, [0.43, -0.43, -0.011, 0.011])
 
+    def test_penalties_on_rows(self):
+        self.write("p", {"a": Tensor([2, 2], [3, 4, 0.03, -0.04])})
+        self.write("g", {"a": Tensor([2, 2], [0, 0, 0, 0])})
+        lr = ["--set", "lr=0.1", "--penalty"]
+        self.step(*lr, "group_lasso,weight=10,unit=row", rule="sgd")
+        found = self.read("p2")[0]["a"].values
+        self.assert_close(found, [2.4, 3.2, 0, 0])
+        self.assertEqual(found[2:], [0, 0])
+        self.step(*lr, "max_norm,radius=2.5", rule="sgd")
+        self.assert_close(self.read("p2")[0]["a"].values, [1.5, 2, 0.03, -0.04])
+        self.step(*lr, "simplex,radius=1,unit=row", rule="sgd")
+        self.assert_close(self.read("p2")[0]["a"].values, [0, 1, 0.535, 0.465])
+
+    def test_cumulative(self):
+        """Half of the penalty is due at each step; the state carries it from one to the next."""
+        self.write("p", {"a": Tensor([2], [0.5, -0.5])})
+        self.write("g", {"a": Tensor([2], [0, 0])})
+        options = ["--set", "lr=0.1", "--penalty", "l1_cumulative,weight=0.5"]
+        self.step(*options, rule="sgd", state="s")
+        found, metadata = self.read("s")
+        self.assert_close(found["a.q"].values, [-0.05, 0.05])
+        self.assertEqual(float(metadata["u"]), 0.05)
+
     def test_no_decay(self):
         options = ["--set", "weight_decay=0.5", "--penalty", "l1,weight=0.1"]
         self.step(*options, out="all")

@@ -19,28 +19,44 @@ static struct twins_tally total = {.conformance = TIK_EXACT};
 static size_t refused; /* penalties that a rule refuses beside it: not run, and counted */
 
 static const struct twins_tensor tensors[] = {
-    {0, 0, TIK_MEMORY_LIBRARY},    {0, 1, TIK_MEMORY_LIBRARY},    {0, 7, TIK_MEMORY_LIBRARY},
-    {1, 93, TIK_MEMORY_OPENCL},    {0, 93, TIK_MEMORY_LIBRARY},   {0, 1023, TIK_MEMORY_LIBRARY},
-    {1, 7, TIK_MEMORY_HOST},       {0, 1024, TIK_MEMORY_LIBRARY}, {0, 1025, TIK_MEMORY_LIBRARY},
-    {1, 1030, TIK_MEMORY_LIBRARY}, {0, 4099, TIK_MEMORY_LIBRARY}, {1, 1025, TIK_MEMORY_HOST},
-    {0, 1023, TIK_MEMORY_OPENCL},
+    {0, 0, TIK_MEMORY_LIBRARY, 0, 0},    {0, 1, TIK_MEMORY_LIBRARY, 0, 0},
+    {0, 7, TIK_MEMORY_LIBRARY, 0, 0},    {1, 93, TIK_MEMORY_OPENCL, 0, 0},
+    {0, 93, TIK_MEMORY_LIBRARY, 0, 0},   {0, 1023, TIK_MEMORY_LIBRARY, 0, 0},
+    {1, 7, TIK_MEMORY_HOST, 0, 0},       {0, 1024, TIK_MEMORY_LIBRARY, 0, 0},
+    {0, 1025, TIK_MEMORY_LIBRARY, 0, 0}, {1, 1030, TIK_MEMORY_LIBRARY, 0, 0},
+    {0, 4099, TIK_MEMORY_LIBRARY, 0, 0}, {1, 1025, TIK_MEMORY_HOST, 0, 0},
+    {0, 1023, TIK_MEMORY_OPENCL, 0, 0},
 };
 
 static const struct twins_tensor small_tensors[] = {
-    {0, 0, TIK_MEMORY_LIBRARY}, {0, 1, TIK_MEMORY_LIBRARY},    {0, 7, TIK_MEMORY_LIBRARY},
-    {1, 93, TIK_MEMORY_OPENCL}, {1, 7, TIK_MEMORY_HOST},       {0, 93, TIK_MEMORY_LIBRARY},
-    {1, 7, TIK_MEMORY_LIBRARY}, {0, 1030, TIK_MEMORY_LIBRARY},
+    {0, 0, TIK_MEMORY_LIBRARY, 0, 0}, {0, 1, TIK_MEMORY_LIBRARY, 0, 0},
+    {0, 7, TIK_MEMORY_LIBRARY, 0, 0}, {1, 93, TIK_MEMORY_OPENCL, 0, 0},
+    {1, 7, TIK_MEMORY_HOST, 0, 0},    {0, 93, TIK_MEMORY_LIBRARY, 0, 0},
+    {1, 7, TIK_MEMORY_LIBRARY, 0, 0}, {0, 1030, TIK_MEMORY_LIBRARY, 0, 0},
 };
 
 /* Oclgrind 21.10 takes memory that the host wrote at an offset for uninitialised: none here. */
 static const struct twins_tensor single_tensors[] = {
-    {0, 1030, TIK_MEMORY_LIBRARY},
-    {1, 93, TIK_MEMORY_HOST},
+    {0, 1030, TIK_MEMORY_LIBRARY, 0, 0},
+    {1, 93, TIK_MEMORY_HOST, 0, 0},
+};
+
+/* Rows of less than a block and of more, columns likewise, a vector, and one tensor of rank 3. */
+static const struct twins_tensor shaped_tensors[] = {
+    {0, 40 * 25, TIK_MEMORY_LIBRARY, 40, 0}, {0, 3 * 700, TIK_MEMORY_LIBRARY, 3, 0},
+    {1, 1030, TIK_MEMORY_LIBRARY, 0, 0},     {0, 7 * 5 * 31, TIK_MEMORY_LIBRARY, 7, 5},
+    {0, 2 * 1030, TIK_MEMORY_OPENCL, 2, 0},  {1, 1030 * 2, TIK_MEMORY_HOST, 1030, 0},
+    {1, 1 * 93, TIK_MEMORY_LIBRARY, 1, 0},   {0, 7, TIK_MEMORY_HOST, 7, 0},
+};
+
+static const struct twins_tensor small_shaped_tensors[] = {
+    {0, 12 * 5, TIK_MEMORY_LIBRARY, 12, 0},
+    {1, 93, TIK_MEMORY_HOST, 3, 0},
 };
 
 static const struct twins_tensor large_tensors[] = {
-    {0, 1 << 20, TIK_MEMORY_LIBRARY},
-    {1, 93, TIK_MEMORY_LIBRARY},
+    {0, 1 << 20, TIK_MEMORY_LIBRARY, 0, 0},
+    {1, 93, TIK_MEMORY_LIBRARY, 0, 0},
 };
 
 #define LENGTH(array) (sizeof array / sizeof *array)
@@ -134,6 +150,25 @@ static void describe(const struct oracle_policy *policy, const char *form, doubl
 
 /* ---- runs ---- */
 
+/* Whether a penalty fits the rule; that it is refused where it does not is seen here too. */
+static bool is_taken(const char *rule, const struct oracle_penalty *penalty)
+{
+    if (penalty->name == NULL)
+        return true;
+    if (!suite_takes_penalties(rule))
+        return false;
+    if (!penalty->diagonal || oracle_rule_find(rule)->diagonal)
+        return true;
+    struct tik_policy *policy;
+    judge_ok(tik_policy_create(rule, &policy));
+    judge_ok(tik_policy_add_penalty(policy, penalty->name, NULL));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "proximal"));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "metric", "diagonal"));
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(policy), penalty->name, "diagonal", rule);
+    tik_policy_destroy(policy);
+    return false;
+}
+
 struct plan {
     const struct tik_rule_info *rule;
     struct oracle_policy form;
@@ -153,7 +188,7 @@ static void choose_tensors(struct plan *plan)
 
 static void run_plan(const struct plan *plan, struct twins_tally *tally)
 {
-    if (plan->penalties->penalties[0].name != NULL && !suite_takes_penalties(plan->rule->name)) {
+    if (!is_taken(plan->rule->name, &plan->penalties->penalties[0])) {
         refused++;
         return;
     }
@@ -204,11 +239,17 @@ static void add_to_total(const struct twins_tally *tally)
  * with weight_decay and soft threshold, since the penalties' stages do not know the rule. At small
  * sizes every form of every rule without penalty; with the first form of sgd and of adamw, whose
  * decay is decoupled, every penalty; with that of the others, weight_decay and soft threshold.
+ * Penalties on rows, columns and tensors come with the first form alone.
  * Where the local size is set, what is tried is the frame and its sums, and with TIKHONOV_CORRECT
  * the quotients and roots: a few policies will do.
  */
 static bool is_wanted(const char *rule, size_t form, size_t penalty)
 {
+    const struct judge_form *penalties;
+    judge_forms(&penalties);
+    const char *name = penalties[penalty].penalties[0].name;
+    if (form > 0 && name != NULL && oracle_penalty_find(name)->shaped)
+        return false;
     const bool few = penalty == 0 || penalty == 2;
     if (getenv("TIKHONOV_LOCAL_SIZE") != NULL || getenv("TIKHONOV_CORRECT") != NULL)
         return form == 0 && few;
@@ -296,6 +337,34 @@ START_TEST(test_large)
 }
 END_TEST
 
+/* What is on units, in tensors that have rows and columns; with asgd, whose average is last. */
+START_TEST(test_units)
+{
+    static const char *const rules[] = {"sgd", "asgd", "adamw"};
+    const struct judge_form *penalties;
+    const size_t penalty_count = judge_forms(&penalties);
+    struct oracle_policy forms[FORMS];
+    const bool small = suite_small();
+    struct plan plan = {
+        .rule = tik_rule_find(rules[_i]),
+        .tensors = small ? small_shaped_tensors : shaped_tensors,
+        .tensor_count = small ? LENGTH(small_shaped_tensors) : LENGTH(shaped_tensors),
+        .steps = small ? 1 : 3,
+        .max_norm = 1e4,
+    };
+    list_forms(plan.rule, forms);
+    plan.form = forms[0];
+    struct twins_tally tally = {.conformance = TIK_EXACT};
+    for (size_t k = 0; k < penalty_count; k++) {
+        const char *name = penalties[k].penalties[0].name;
+        plan.penalties = &penalties[k];
+        if (name != NULL && oracle_penalty_find(name)->shaped)
+            run_plan(&plan, &tally);
+    }
+    add_to_total(&tally);
+}
+END_TEST
+
 static void print_total(void)
 {
     const struct tik_device_info *device = tik_context_device(judge_context());
@@ -331,7 +400,9 @@ static Suite *make_suite(void)
         rules++;
     scalar = suite_scalar(0);
     Suite *suite = suite_create("bits");
-    TCase *test_case = tcase_create("bits");
+    TCase *units = tcase_create("units"), *test_case = tcase_create("bits");
+    tcase_add_loop_test(units, test_units, 0, suite_small() ? 1 : 3);
+    suite_add_tcase(suite, units);
     tcase_add_loop_test(test_case, test_policies, 0, rules);
     tcase_add_loop_test(test_case, test_unclipped, 0, rules);
     if (!suite_small())

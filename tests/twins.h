@@ -20,6 +20,7 @@ struct twins_tally {
 struct twins_tensor {
     size_t group, count;
     enum tik_memory memory;
+    size_t rows, middle; /* of rows * count/rows elements, or of three dimensions; 0: a vector */
 };
 
 struct twins_spec {

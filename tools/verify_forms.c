@@ -138,10 +138,10 @@ static const struct tik_option *find_option(const struct tik_penalty_info *penal
     return NULL;
 }
 
-/* `convention` NULL: the default one. `p` 0: likewise, of the penalties that have an exponent. */
+/* With one more option than its weight; NULL: all others as by default. */
 static enum tik_status try_penalty(struct verify_forms *forms,
                                    const struct tik_penalty_info *penalty, const char *application,
-                                   const char *convention, double p)
+                                   const char *option, const char *value)
 {
     struct tik_policy *policy;
     size_t index;
@@ -151,20 +151,17 @@ static enum tik_status try_penalty(struct verify_forms *forms,
     status = tik_policy_add_penalty(policy, penalty->name, &index);
     if (status == TIK_OK && find_option(penalty, "weight") != NULL)
         status = tik_policy_set_penalty(policy, index, "weight", 0.1);
-    if (status == TIK_OK && p > 0)
-        status = tik_policy_set_penalty(policy, index, "p", p);
     if (status == TIK_OK)
         status = tik_policy_set_penalty_text(policy, index, "application", application);
-    if (status == TIK_OK && convention != NULL)
-        status = tik_policy_set_penalty_text(policy, index, "convention", convention);
+    if (status == TIK_OK && option != NULL)
+        status = tik_policy_set_penalty_text(policy, index, option, value);
     if (status == TIK_OK)
         status = tik_policy_check(policy);
     char name[128];
     const size_t length =
-        (size_t)snprintf(name, sizeof name, "adamw + %s %s%s%s", penalty->name, application,
-                         convention != NULL ? " by " : "", convention != NULL ? convention : "");
-    if (p > 0 && length < sizeof name)
-        snprintf(name + length, sizeof name - length, " p=%g", p);
+        (size_t)snprintf(name, sizeof name, "adamw + %s %s", penalty->name, application);
+    if (option != NULL && length < sizeof name)
+        snprintf(name + length, sizeof name - length, " %s=%s", option, value);
     if (status == TIK_OK)
         status = append(forms, name, policy);
     if (status != TIK_OK)
@@ -172,23 +169,37 @@ static enum tik_status try_penalty(struct verify_forms *forms,
     return status;
 }
 
+/* Every choice of an option, where the penalty has it. */
+static enum tik_status try_choices(struct verify_forms *forms,
+                                   const struct tik_penalty_info *penalty, const char *application,
+                                   const char *name)
+{
+    const struct tik_option *option = find_option(penalty, name);
+    enum tik_status status = TIK_OK;
+    for (size_t i = 0; option != NULL && status == TIK_OK && option->choices[i] != NULL; i++)
+        status = try_penalty(forms, penalty, application, name, option->choices[i]);
+    return status;
+}
+
 static enum tik_status try_applications(struct verify_forms *forms,
                                         const struct tik_penalty_info *penalty)
 {
     const struct tik_option *application = find_option(penalty, "application");
-    const struct tik_option *convention = find_option(penalty, "convention");
     enum tik_status status = TIK_OK;
     for (size_t i = 0; application != NULL && application->choices[i] != NULL; i++) {
         const char *name = application->choices[i];
-        const bool several = convention != NULL && strcmp(name, "decoupled") == 0;
-        if (!several && status == TIK_OK)
-            status = try_penalty(forms, penalty, name, NULL, 0);
-        for (size_t j = 0; several && status == TIK_OK && convention->choices[j] != NULL; j++)
-            status = try_penalty(forms, penalty, name, convention->choices[j], 0);
+        const char *several = strcmp(name, "decoupled") == 0         ? "convention"
+                              : find_option(penalty, "unit") != NULL ? "unit"
+                              : strcmp(name, "proximal") == 0        ? "metric"
+                                                                     : "";
+        if (status == TIK_OK && find_option(penalty, several) == NULL)
+            status = try_penalty(forms, penalty, name, NULL, NULL);
+        if (status == TIK_OK)
+            status = try_choices(forms, penalty, name, several);
     }
     /* An exponent without a closed form. */
     if (status == TIK_OK && find_option(penalty, "p") != NULL)
-        status = try_penalty(forms, penalty, "coupled", NULL, 2.7);
+        status = try_penalty(forms, penalty, "coupled", "p", "2.7");
     return status;
 }
 

@@ -5,10 +5,11 @@
 
 #include "command.h"
 
-/* Several blocks and a rest; less than a block; a scalar. */
+/* Several blocks and a rest; less than a block, in rows; a scalar. */
 static const size_t sizes[] = {4099, 93, 1};
 #define TENSORS     (sizeof sizes / sizeof *sizes)
 #define LONGEST     4099
+#define ROWS        3
 #define STEPS       4
 #define EDGE_STRIDE 3
 
@@ -47,8 +48,12 @@ static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group
     for (size_t i = 0; status == TIK_OK && i < TENSORS; i++) {
         const char name[] = {(char)('a' + i), '\0'};
         fill(values, sizes[i], (uint32_t)i + 1, true);
-        const struct tik_tensor tensor = {
-            .name = name, .rank = 1, .shape = &sizes[i], .param = values};
+        const size_t rows[] = {ROWS, sizes[i] / ROWS};
+        const bool matrix = sizes[i] > 1 && sizes[i] % ROWS == 0;
+        const struct tik_tensor tensor = {.name = name,
+                                          .rank = matrix ? 2 : 1,
+                                          .shape = matrix ? rows : &sizes[i],
+                                          .param = values};
         status = tik_optimizer_add_tensor(optimizer, group, &tensor, NULL);
     }
     return status;

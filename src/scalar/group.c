@@ -125,14 +125,12 @@ void tik_scalar_group_project(const struct tik_shape_twin *shape, const struct p
                               uint64_t length, float *p, size_t stride, float *sums)
 {
     const struct level zero = {0.0f, 0.0f};
-    uint32_t count;
-    if (shape->ball && unit_excess(shape, length, p, stride, zero, sums, &count) <= k->radius)
-        return;
     const float top = unit_top(shape, length, p, stride);
     const float share = divide(k->radius, (float)length);
     struct level level = shape->ball && top < k->radius ? zero : exact_sum(top, -k->radius);
     float before = INFINITY;
     for (size_t round = 0; round < PROJECT_ROUNDS; round++) {
+        uint32_t count;
         const float excess = unit_excess(shape, length, p, stride, level, sums, &count);
         if (excess >= before)
             break; /* the rest is rounding */
