@@ -17,7 +17,8 @@ import sys
 
 # Forms of the rules: function, states; and the programs that hold them.
 RULES = {
-    'sgd': [('sgd', 0), ('sgd_momentum', 1), ('sgd_nesterov', 1)],
+    'sgd': [('sgd', 0), ('sgd_momentum', 1), ('sgd_nesterov', 1),
+            ('sgd_paced', 1), ('sgd_paced_nesterov', 1)],
     'adam': [('adam', 2), ('adam_amsgrad', 3)],
     'nadam': [('nadam', 2)],
     'radam': [('radam', 2)],
