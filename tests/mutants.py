@@ -9,7 +9,7 @@ of test_oracle that come to the mutant soonest, or of test_correction where `jud
 `old` must occur exactly once in the file.
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
-and is judged by test_oracle, test_golden and test_schedule. kernel: TEST_ORACLE, built with OpenCL, runs on the
+and is judged by test_oracle, test_golden, test_schedule and test_presets. kernel: TEST_ORACLE, built with OpenCL, runs on the
 device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
 refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
 plain program calls, cl/correction.cl, is judged by TEST_CORRECTION in the same way.
@@ -35,7 +35,8 @@ TESTS = pathlib.Path(__file__).resolve().parent
 ROOT = TESTS.parent
 SKIP = 77
 LIMIT = 300  # seconds for one run of a judge
-JUDGES = ("oracle", "golden", "schedule")
+JUDGES = ("oracle", "golden", "schedule", "presets")
+SUPPORT = ("foreign", "preset_calls")  # beside judge*.c
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
 FLAGS = "-std=c11 -O1 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
@@ -109,6 +110,7 @@ class ScalarBench:
             src / "opencl" / "absent.c",
         ]
         self.judges = sorted(TESTS.glob("judge*.c")) + sorted((TESTS / "oracle").glob("*.c"))
+        self.judges += [TESTS / f"{name}.c" for name in SUPPORT]
         self.mains = {name: TESTS / f"test_{name}.c" for name in JUDGES}
 
     def object(self, source):
