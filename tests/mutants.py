@@ -9,10 +9,11 @@ of test_oracle that come to the mutant soonest, or of test_correction where `jud
 `old` must occur exactly once in the file.
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
-and is judged by test_oracle, test_golden, test_schedule and test_presets. kernel: TEST_ORACLE, built with OpenCL, runs on the
-device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
-refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
-plain program calls, cl/correction.cl, is judged by TEST_CORRECTION in the same way.
+and is judged by test_oracle, test_golden, test_schedule and test_presets. kernel: TEST_ORACLE,
+built with OpenCL, runs on the device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the
+library's own known-answer run may refuse the kernel first, or find it bounded where it was exact,
+which counts as caught. What no plain program calls, cl/correction.cl, is judged by TEST_CORRECTION
+in the same way.
 
 Exit status 0: every mutant was caught. 1: one survived, did not compile, or crashed the judge, or
 the judges fail without any mutant. 77: kernel mutants, and no device to run them on.
@@ -133,6 +134,12 @@ class ScalarBench:
         stem = replaced.stem if (ROOT / "cl" / f"{replaced.stem}.h").exists() else "sgd"
         return [[stem], []] if (TESTS / "oracle" / f"{stem}.c").exists() else [[]]
 
+    def chosen_mains(self, replaced):
+        """Of the presets their own judge alone knows anything."""
+        if replaced is not None and replaced.stem.startswith("preset"):
+            return {"presets": self.mains["presets"]}
+        return self.mains
+
     def judge(self, folder, replaced, mutated):
         """
         Links the judges, one object replaced; returns {judge: output} of those that failed. The
@@ -140,7 +147,7 @@ class ScalarBench:
         """
         caught = {}
         library = [mutated if one == replaced else self.object(one) for one in self.sources]
-        for name, main in self.mains.items():
+        for name, main in self.chosen_mains(replaced).items():
             program = folder / f"test_{name}"
             objects = [self.object(main), *map(self.object, self.judges), *library]
             must([*self.compiler, *objects, "-o", program, *self.libraries, "-lm", "-lpthread"])

@@ -30,8 +30,7 @@ static enum tik_status open_device(struct work *work)
     const enum tik_status status = tik_context_create(&device, &work->context);
     if (status != TIK_OK)
         return status;
-    struct tik_optimizer_options options;
-    tik_optimizer_defaults(&options);
+    struct tik_optimizer_options options = arguments->options;
     options.verify = arguments->verify;
     options.max_norm = arguments->max_norm;
     options.report = arguments->max_norm > 0;

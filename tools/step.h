@@ -13,7 +13,9 @@ struct text_list {
 struct step_arguments {
     const char *rule;
     struct text_list sets, penalties, no_decay, freeze;
-    double max_norm; /* 0: no clipping */
+    const char *preset; /* NULL: none; the settings are then in its library's words too */
+    double max_norm;    /* 0: no clipping */
+    struct tik_optimizer_options options; /* as the preset sets them, else the defaults */
     const char *device;
     enum tik_verify verify;
     bool strict;
@@ -28,9 +30,11 @@ void step_arguments_finish(struct step_arguments *arguments);
 /* Whether --out and --state-out can be written, and replace no other input. An exit code. */
 int step_outputs_check(const struct step_arguments *arguments);
 
-/* The policy of --rule, --set and --penalty; *code is an exit code, and NULL comes with a bad one.
+/*
+ * The policy of --preset, --rule, --set and --penalty, and the options of the optimizer; *code is an
+ * exit code, and NULL comes with a bad one.
  */
-struct tik_policy *step_arguments_policy(const struct step_arguments *arguments, int *code);
+struct tik_policy *step_arguments_policy(struct step_arguments *arguments, int *code);
 
 struct step_files {
     struct tik_tensors *params, *grads;
