@@ -45,6 +45,7 @@ struct tik_plan {
     const struct tik_variant *variant;
     bool maximize;
     bool decoupled; /* p - (decay*p + step) instead of p - step */
+    bool before;    /* the decoupled decay comes before the rule, which sees what is left of p */
     bool ema;
     bool report;
     bool late; /* average and report come after penalties on units */

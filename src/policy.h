@@ -37,6 +37,9 @@ void tik_policy_make_decay(struct tik_policy_penalty *penalty, double weight);
 /* The index among tik_conventions; 0 for a penalty that has none. */
 double tik_policy_convention(const struct tik_policy_penalty *penalty);
 
+/* Whether a decoupled penalty acts before the rule. */
+bool tik_policy_before(const struct tik_policy_penalty *penalty);
+
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty);
 
 #endif

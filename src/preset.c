@@ -28,6 +28,11 @@ static const struct tik_preset_form decoupled_lr = {
     .options = SETTINGS({"application", "decoupled"}, {"convention", "lr"}),
     .factor = 1};
 
+static const struct tik_preset_form decoupled_before = {
+    .penalty = "l2",
+    .options = SETTINGS({"application", "decoupled"}, {"convention", "lr"}, {"before", "true"}),
+    .factor = 1};
+
 static const struct tik_preset_form decoupled_schedule = {
     .penalty = "l2",
     .options = SETTINGS({"application", "decoupled"}, {"convention", "schedule"}),
@@ -119,7 +124,7 @@ static const struct tik_preset_rule keras_rules[] = {
      SETTINGS({"lr", "1e-3"}, {"alpha", "0.9"}, {"eps", "1e-7"}, {"eps_placement", "inside"}),
      &decoupled_lr, &coupled_l1, &doubled_l2, false},
     {"lion", SETTINGS({"lr", "1e-3"}), &decoupled_lr, &coupled_l1, &doubled_l2, false},
-    {"ftrl", SETTINGS({"lr", "1e-3"}), NULL, NULL, NULL, false},
+    {"ftrl", SETTINGS({"lr", "1e-3"}), &decoupled_before, NULL, NULL, false},
 };
 static const struct tik_preset_word keras_words[] = {
     {"learning_rate", "lr", NULL, NULL},

@@ -73,8 +73,8 @@ def compile_text(clang, text, options):
 def chosen_stages(form, states, stem, penalty, report, local_size):
     chosen = {**GATHER, 'UNSCALE': 'unscale_by_control', 'CLIP': 'clip_by_norm',
               'CLIP_AT': 'unit_of_tensor', 'LIMIT_LATE': 'limit_none', 'GROUPED': 'grouped_none',
-              'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend', 'RULE': form,
-              'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
+              'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend',
+              'BEFORE': 'decay_first', 'RULE': form, 'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
               'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
               'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
               'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,

@@ -477,6 +477,93 @@ START_TEST(test_keras_regularizers)
 }
 END_TEST
 
+/*
+ * base_optimizer.py, apply: weights decay, p -= p*weight_decay*lr, and then comes the rule; Ftrl's
+ * update_step finds what is left: n' = n + g^2, z += g - (sqrt(n') - sqrt(n))/lr*p.
+ */
+static void keras_ftrl(const struct problem *problem, double p[N])
+{
+    double z[N], n[N];
+    widen(problem, p, z);
+    for (size_t i = 0; i < N; i++)
+        n[i] = 0.1;
+    for (int t = 1; t <= STEPS; t++)
+        for (size_t i = 0; i < N; i++) {
+            const double g = (double)problem->g[t - 1][i], next = n[i] + g * g;
+            p[i] -= p[i] * 0.3 * 0.5;
+            z[i] += g - (sqrt(next) - sqrt(n[i])) / 0.5 * p[i];
+            p[i] = fabs(z[i]) > 0.1 ? (0.1 * sign(z[i]) - z[i]) / (sqrt(next) / 0.5 + 2 * 0.2) : 0;
+            n[i] = next;
+        }
+}
+
+START_TEST(test_keras_ftrl)
+{
+    const struct problem problem = make_problem(1);
+    double exact[N];
+    float p[N], plain[N];
+    ck_assert(run_text("keras", "ftrl",
+                       "learning_rate=0.5 initial_accumulator_value=0.1 weight_decay=0.3 "
+                       "l1_regularization_strength=0.1 l2_regularization_strength=0.2",
+                       NULL, &problem, p));
+    ck_assert(run_text("keras", "ftrl",
+                       "learning_rate=0.5 initial_accumulator_value=0.1 "
+                       "l1_regularization_strength=0.1 l2_regularization_strength=0.2",
+                       NULL, &problem, plain));
+    keras_ftrl(&problem, exact);
+    equals("ftrl of keras", exact, p, &problem);
+    ck_assert_double_gt(distance(exact, plain, problem.p, N), 10 * BOUND);
+}
+END_TEST
+
+/* The decay before the rule, to the bit: two subtractions, each rounded. */
+START_TEST(test_before)
+{
+    const struct problem problem = make_problem(1);
+    const float decay = (float)(0.1 * 0.3), lr = 0.1f;
+    struct tik_optimizer_options options;
+    struct tik_policy *policy;
+    float p[N];
+    tik_optimizer_defaults(&options);
+    judge_ok(tik_policy_create("sgd", &policy));
+    judge_ok(tik_policy_set(policy, "lr", 0.1));
+    judge_ok(tik_policy_add_penalty(policy, "l2", NULL));
+    judge_ok(tik_policy_set_penalty(policy, 0, "weight", 0.3));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "decoupled"));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "before", "true"));
+    run(policy, &options, NULL, &problem, p);
+    for (size_t i = 0; i < N; i++) {
+        volatile float due = problem.p[i], part;
+        for (int t = 0; t < STEPS; t++) {
+            part = decay * due;
+            due = due - part;
+            part = lr * problem.g[t][i];
+            due = due - part;
+        }
+        ck_assert_msg(due == p[i], "element %zu: got %a, should be %a", i, (double)p[i],
+                      (double)due);
+    }
+    tik_policy_destroy(policy);
+}
+END_TEST
+
+/* Beside ftrl no other penalty is allowed, nor this one in another place. */
+START_TEST(test_before_ftrl)
+{
+    struct tik_policy *policy;
+    judge_ok(tik_policy_create("ftrl", &policy));
+    judge_ok(tik_policy_add_penalty(policy, "l2", NULL));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "before", "true"));
+    ck_assert_int_eq(tik_policy_check(policy), TIK_ERROR_ARGUMENT);
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "decoupled"));
+    judge_ok(tik_policy_check(policy));
+    judge_ok(tik_policy_add_penalty(policy, "l1", NULL));
+    ck_assert_int_eq(tik_policy_check(policy), TIK_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(tik_last_error(), "penalty l1 with rule ftrl"));
+    tik_policy_destroy(policy);
+}
+END_TEST
+
 /* Of two gradients the mean; the ratio is max/norm without eps. Optax and Keras have it in golden/.
  */
 START_TEST(test_clip_without_eps)
@@ -608,7 +695,6 @@ static const struct {
     {"keras", "sgd", "l1_ratio=0.5", {"keras", "l1_ratio"}},
     {"keras", "sgd", "clipnorm=1 clipvalue=1", {"keras", "clip_norm", "clip_value", "one clip"}},
     {"keras", "sgd", "l2=0.1 global_clipnorm=1", {"keras", "loss", "clip_value"}},
-    {"keras", "ftrl", "weight_decay=0.1", {"keras", "ftrl", "weight_decay"}},
     {"tensorflow", "sgd", "weight_decay=0.1", {"tensorflow", "weight_decay", "proximal"}},
     {"caffe", "sgd", "regularization_type=L3", {"caffe", "regularization_type", "L3", "L2, L1"}},
     {"caffe", "sgd", "iter_size=1.5", {"caffe", "accumulate", "1.5"}},
@@ -672,6 +758,9 @@ static Suite *make_suite(void)
     tcase_add_test(cases, test_d2l);
     tcase_add_test(cases, test_pytorch_is_d2l);
     tcase_add_test(cases, test_keras_regularizers);
+    tcase_add_test(cases, test_keras_ftrl);
+    tcase_add_test(cases, test_before);
+    tcase_add_test(cases, test_before_ftrl);
     tcase_add_test(cases, test_clip_without_eps);
     tcase_add_loop_test(cases, test_difference, 0, sizeof differences / sizeof *differences);
     tcase_add_test(cases, test_every_preset_differs);
