@@ -63,7 +63,7 @@ void tik_measure(__global const struct tik_span *restrict spans,
         const float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
         const float g = prepare(p, grad[at.grad + i], before, around, place, j, step);
-        MEASURE(p, g, s, rule, pair);
+        MEASURE(BEFORE(p, step.decay), g, s, rule, pair);
         if (MEASURED > 0)
             state0[at.state[0] + i] = s[0];
         if (MEASURED > 1)

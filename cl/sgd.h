@@ -7,6 +7,7 @@ struct sgd_scalars {
     float momentum;
     float carry; /* momentum, but 0 in the first step: the buffer starts as the gradient */
     float gain;  /* 1 - dampening, but 1 in the first step */
+    float pace;  /* lr * gain */
 };
 
 #endif

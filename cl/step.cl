@@ -10,6 +10,7 @@
  *     DIRECTION   descend, ascend                           maximize
  *     COUPLED_k   coupled_none, coupled_l1, ...             penalty.cl, slot k
  *     GROUPED     grouped_none, grouped_by_unit             factors of group.cl; GROUPED_AT: whose
+ *     BEFORE      stay, decay_first                         decoupled decay that the rule sees
  *     RULE        sgd, adam, ...                            a rule's file, with SCALARS and STATES
  *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
  *     SUBTRACT    subtract_step, subtract_decay_and_step    decoupled decay
@@ -42,6 +43,17 @@ float descend(const float g)
 float ascend(const float g)
 {
     return -g;
+}
+
+float stay(const float p, const float decay)
+{
+    return p;
+}
+
+/* Keras decays ahead of the rule: a rule that looks at p finds what is left of it. */
+float decay_first(const float p, const float decay)
+{
+    return p - decay * p;
 }
 
 float subtract_step(const float p, const float step, const float decay)
@@ -286,7 +298,7 @@ void tik_step(const ulong count,
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
         const float g = prepare(p, grad[at.grad + i], before, around, place, j, step);
         float payment = PAID ? paid[at.state[TIK_PAID] + i] : 0.0f;
-        p = step_element(p, g, s, &payment, step, rule);
+        p = step_element(BEFORE(p, step.decay), g, s, &payment, step, rule);
 
         param[at.param + i] = p;
         if (STORED > 0)

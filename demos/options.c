@@ -14,6 +14,7 @@ enum {
     OPTION_LAMBDA = 1000,
     OPTION_PENALTY,
     OPTION_RULE,
+    OPTION_PRESET,
     OPTION_LR,
     OPTION_EPOCHS,
     OPTION_SEED,
@@ -35,6 +36,7 @@ static const struct option long_options[] = {
     {"lambda", required_argument, NULL, OPTION_LAMBDA},
     {"penalty", required_argument, NULL, OPTION_PENALTY},
     {"rule", required_argument, NULL, OPTION_RULE},
+    {"preset", required_argument, NULL, OPTION_PRESET},
     {"lr", required_argument, NULL, OPTION_LR},
     {"epochs", required_argument, NULL, OPTION_EPOCHS},
     {"seed", required_argument, NULL, OPTION_SEED},
@@ -58,6 +60,7 @@ static void print_help(const struct options_about *about, const struct options *
     printf("  --lambda X       weight of the penalty; may be repeated, up to %d times\n"
            "  --penalty P      NAME[,key=value...] (default %s); `tikhonov rules` lists them\n"
            "  --rule NAME      update rule (default %s)\n"
+           "  --preset NAME    rule and weight decay as keras, optax, caffe, ... have them\n"
            "  --lr X           learning rate (default %g)\n"
            "  --epochs N       passes over the training set (default %zu)\n"
            "  --seed N         of data, weights and shuffling (default %llu)\n",
@@ -183,6 +186,9 @@ static void set_option(struct options *options, int option, const char *text)
         break;
     case OPTION_RULE:
         options->rule = text;
+        break;
+    case OPTION_PRESET:
+        options->preset = text;
         break;
     case OPTION_DEVICE:
         options->device = text;

@@ -15,6 +15,7 @@ struct options {
     size_t lambda_count; /* 0: the demo's own */
     const char *penalty; /* NAME[,key=value…] */
     const char *rule;
+    const char *preset; /* NULL: as the library has the rule by itself */
     double lr;
     size_t epochs;
     uint64_t seed;
@@ -48,7 +49,8 @@ void options_parse(int argc, char **argv, const struct options_about *about,
  * The policy of the weights: the rule at `lambda`, and of the biases: the rule without a penalty.
  * `lambda` is the weight of --penalty. l2 without keys goes in as the rule's own weight_decay:
  * added to the gradient by sgd and adam, taken from the parameter by adamw. That is the difference
- * between "L2" and "weight decay", which for sgd is none up to rounding (learners ask).
+ * between "L2" and "weight decay", which for sgd is none up to rounding (learners ask). With
+ * --preset it goes in as that library's weight_decay.
  *
  * What the library does not accept ends the program with 2 and the library's words.
  */

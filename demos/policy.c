@@ -1,4 +1,5 @@
-/* From --rule, --lr, --penalty and a lambda to the library's policies. */
+/* From --preset, --rule, --lr, --penalty and a lambda to the library's policies. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,24 @@ static void accept(enum tik_status status, const char *option, const char *value
 /* Kept in sight, so that a program which a wrong option ends is not said to leak it. */
 static struct tik_policy *volatile in_hand;
 
-struct tik_policy *options_bias_policy(const struct options *options)
+/* The rule with weight_decay of `lambda`, where that is above 0. */
+static struct tik_policy *preset_policy(const struct options *options, double lambda)
+{
+    char lr[32], decay[32];
+    const struct tik_setting settings[] = {{"lr", lr}, {"weight_decay", decay}};
+    struct tik_policy *policy = NULL;
+    snprintf(lr, sizeof lr, "%.17g", options->lr);
+    snprintf(decay, sizeof decay, "%.17g", lambda);
+    accept(tik_preset_apply(options->preset, options->rule, settings, lambda > 0 ? 2 : 1, &policy,
+                            NULL),
+           "--preset", options->preset);
+    in_hand = policy;
+    if (lambda == 0)
+        tik_policy_clear_penalties(policy);
+    return policy;
+}
+
+static struct tik_policy *rule_policy(const struct options *options)
 {
     struct tik_policy *policy = NULL;
     accept(tik_policy_create(options->rule, &policy), "--rule", options->rule);
@@ -25,6 +43,11 @@ struct tik_policy *options_bias_policy(const struct options *options)
     /* adamw decays by default: a bias must say that it wants none. */
     tik_policy_clear_penalties(policy);
     return policy;
+}
+
+struct tik_policy *options_bias_policy(const struct options *options)
+{
+    return options->preset ? preset_policy(options, 0) : rule_policy(options);
 }
 
 /* One "key=value" of --penalty. */
@@ -67,8 +90,12 @@ static void add_penalty(struct tik_policy *policy, const struct options *options
 
 struct tik_policy *options_weight_policy(const struct options *options, double lambda)
 {
-    struct tik_policy *policy = options_bias_policy(options);
-    if (strcmp(options->penalty, "l2") == 0)
+    const bool decays = strcmp(options->penalty, "l2") == 0;
+    struct tik_policy *policy =
+        options->preset && decays ? preset_policy(options, lambda) : options_bias_policy(options);
+    if (decays && options->preset)
+        return policy;
+    if (decays)
         accept(tik_policy_set(policy, "weight_decay", lambda), "--penalty", "l2");
     else
         add_penalty(policy, options, lambda);

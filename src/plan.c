@@ -60,6 +60,7 @@ static void fill_slot(const struct entry *entry, bool report, struct tik_plan *p
     if (entry->application == TIK_DECOUPLED) {
         slot->proximal = form->decoupled_rest;
         plan->decoupled = true;
+        plan->before |= tik_policy_before(&entry->penalty);
     }
     if (entry->application == TIK_PROXIMAL) {
         const bool diagonal = tik_policy_is_diagonal(&entry->penalty);
@@ -227,7 +228,7 @@ static const char *subtraction(const struct tik_plan *plan)
 {
     if (plan->rule->replaces)
         return "replace";
-    return plan->decoupled ? "subtract_decay_and_step" : "subtract_step";
+    return plan->decoupled && !plan->before ? "subtract_decay_and_step" : "subtract_step";
 }
 
 static const char *const unit_names[TIK_SCOPES] = {"unit_of_tensor", "unit_of_row",
@@ -273,9 +274,10 @@ static void define_step(struct text *text, const struct tik_plan *plan)
 {
     add_gather(text, &plan->gather, "unscale_by_control");
     add_clip(text, plan);
-    add(text, " -DDIRECTION=%s -DRULE=%s -DSCALARS=%s_scalars -DSUBTRACT=%s -DAFTER=%s",
-        plan->maximize ? "ascend" : "descend", plan->variant->stage, plan->rule->stem,
-        subtraction(plan), stage_name(plan->variant->after, "after_none"));
+    add(text, " -DDIRECTION=%s -DBEFORE=%s -DRULE=%s -DSCALARS=%s_scalars -DSUBTRACT=%s -DAFTER=%s",
+        plan->maximize ? "ascend" : "descend", plan->before ? "decay_first" : "stay",
+        plan->variant->stage, plan->rule->stem, subtraction(plan),
+        stage_name(plan->variant->after, "after_none"));
     add_measure(text, plan->variant);
     add(text, " -DRATE=%s -DPAID=%d",
         stage_name(plan->diagonal ? plan->variant->rate : NULL, "rate_none"), plan->cumulative);
@@ -371,7 +373,7 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
 {
     bool equal = a->kind == b->kind && same_gather(&a->gather, &b->gather) && a->rule == b->rule &&
                  a->variant == b->variant && a->maximize == b->maximize &&
-                 a->decoupled == b->decoupled && a->diagonal == b->diagonal &&
+                 a->decoupled == b->decoupled && a->before == b->before && a->diagonal == b->diagonal &&
                  a->cumulative == b->cumulative && a->ema == b->ema && a->report == b->report &&
                  a->late == b->late && a->packed == b->packed && a->group == b->group;
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)

@@ -260,6 +260,13 @@ bool tik_policy_is_diagonal(const struct tik_policy_penalty *penalty)
     return i < info->option_count && penalty->option[i] != 0;
 }
 
+bool tik_policy_before(const struct tik_policy_penalty *penalty)
+{
+    const struct tik_penalty_info *info = &penalty->row->info;
+    const size_t i = tik_option_find(info->options, info->option_count, "before");
+    return i < info->option_count && penalty->option[i] != 0;
+}
+
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty)
 {
     const struct tik_penalty_info *info = &penalty->row->info;
@@ -346,10 +353,13 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
 {
     if (policy == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "policy is NULL");
-    if (policy->rule->own_penalties != NULL && policy->penalty_count > 0)
-        return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %s with rule %s: %s",
-                             policy->penalty[0].row->info.name, policy->rule->info.name,
-                             policy->rule->own_penalties);
+    /* A decay that is over before the rule begins is none of its concern. */
+    for (size_t i = 0; i < policy->penalty_count && policy->rule->own_penalties != NULL; i++)
+        if (tik_policy_application(&policy->penalty[i]) != TIK_DECOUPLED ||
+            !tik_policy_before(&policy->penalty[i]))
+            return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %s with rule %s: %s",
+                                 policy->penalty[i].row->info.name, policy->rule->info.name,
+                                 policy->rule->own_penalties);
     for (size_t i = 0; i < policy->penalty_count; i++) {
         const struct tik_policy_penalty *penalty = &policy->penalty[i];
         if (policy->rule->own_decay != NULL && doubles_decay(penalty))

@@ -40,6 +40,9 @@ double tik_policy_convention(const struct tik_policy_penalty *penalty);
 /* Whether its proximal stage takes each element's own step. */
 bool tik_policy_is_diagonal(const struct tik_policy_penalty *penalty);
 
+/* Whether a decoupled penalty acts before the rule. */
+bool tik_policy_before(const struct tik_policy_penalty *penalty);
+
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty);
 
 #endif

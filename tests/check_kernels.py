@@ -17,7 +17,8 @@ import sys
 
 # Forms of the rules: function, states; and the programs that hold them.
 RULES = {
-    'sgd': [('sgd', 0), ('sgd_momentum', 1), ('sgd_nesterov', 1)],
+    'sgd': [('sgd', 0), ('sgd_momentum', 1), ('sgd_nesterov', 1),
+            ('sgd_paced', 1), ('sgd_paced_nesterov', 1)],
     'adam': [('adam', 2), ('adam_amsgrad', 3)],
     'nadam': [('nadam', 2)],
     'radam': [('radam', 2)],
@@ -90,8 +91,8 @@ def compile_text(clang, text, options):
 def chosen_stages(form, states, stem, penalty, report, local_size):
     chosen = {**GATHER, 'UNSCALE': 'unscale_by_control', 'CLIP': 'clip_by_norm',
               'CLIP_AT': 'unit_of_tensor', 'LIMIT_LATE': 'limit_none', 'GROUPED': 'grouped_none',
-              'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend', 'RULE': form,
-              'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
+              'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend',
+              'BEFORE': 'decay_first', 'RULE': form, 'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
               'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
               'STATES_AFTER': states if stem in AFTER else 0, 'RATE': RATE.get(form, 'rate_none'),
               'PAID': report,

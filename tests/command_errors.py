@@ -61,6 +61,17 @@ class Errors(InFolder):
         self.assert_step_fails(["--set", "amsgrad=maybe"], "amsgrad", "maybe", "true or false")
         self.assert_step_fails(["--set", "nesterov=true"], "nesterov", "momentum", rule="sgd")
 
+    def test_presets(self):
+        self.assert_step_fails(["--preset", "torch"], "'torch'", "pytorch, loshchilov", rule="sgd")
+        keras = ["--preset", "keras", "--set"]
+        self.assert_step_fails(["--preset", "caffe"], "caffe", "'lion'", "sgd, adam", rule="lion")
+        self.assert_step_fails([*keras, "clipnorm"], "'clipnorm'", "KEY=VALUE", rule="sgd")
+        self.assert_step_fails([*keras, "betas=1"], "betas", "lr, momentum", rule="sgd")
+        both = [*keras, "clipvalue=1", "--max-norm", "1"]
+        self.assert_step_fails(both, "max_norm", "clip_value", "one clip", rule="sgd")
+        sums = ["--preset", "caffe", "--set", "iter_size=2"]
+        self.assert_step_fails(sums, "accumulate is 2", "average", rule="sgd")
+
     def test_penalties(self):
         self.assert_step_fails(["--penalty", "l3"], "'l3'", "l2, l1, elastic_net")
         self.assert_step_fails(["--penalty", ""], "--penalty is empty")

@@ -82,6 +82,32 @@ class Steps(InFolder):
         for name in buffer:
             self.assert_close(state[name + ".momentum_buffer"].values, buffer[name])
 
+    def test_preset(self):
+        """Caffe's rate is inside the buffer: one that changes acts on coming gradients alone."""
+        options = "--preset caffe --set momentum=0.9 --set weight_decay=0.2".split()
+        p, g, buffer = self.read("p")[0], self.read("g")[0], {}
+        exact = {name: list(tensor.values) for name, tensor in p.items()}
+        for t, rate in (1, 0.1), (2, 0.01):
+            self.step(*options, "--set", "base_lr=%g" % rate, rule="sgd", p="p" if t == 1 else "p2",
+                      s="s2" if t > 1 else None)
+            for name, values in exact.items():
+                old = buffer.get(name, [0.0] * len(values))
+                buffer[name] = [0.9 * b + rate * (gi + 0.2 * x)
+                                for b, gi, x in zip(old, g[name].values, values)]
+                exact[name] = [x - b for x, b in zip(values, buffer[name])]
+        for name, tensor in self.read("p2")[0].items():
+            self.assert_close(tensor.values, exact[name])
+
+    def test_preset_clips(self):
+        """Without PyTorch's 1e-6, by the option or by the library's own word."""
+        self.write("p", {"a": Tensor([2], [0, 0])})
+        self.write("g", {"a": Tensor([2], [3e-6, 4e-6])})
+        for clip in ["--max-norm", "1e-6"], ["--set", "global_clipnorm=1e-6"]:
+            self.step("--preset", "keras", "--set", "learning_rate=1e6", *clip, rule="sgd")
+            self.assert_close(self.read("p2")[0]["a"].values, [-0.6, -0.8])
+        self.step("--set", "lr=1e6", "--max-norm", "1e-6", rule="sgd")
+        self.assert_close(self.read("p2")[0]["a"].values, [-0.5, -4 / 6])
+
     def test_plain_sgd_has_no_state(self):
         self.step("--set", "lr=0.5", rule="sgd")
         state, metadata = self.read("s2")

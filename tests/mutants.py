@@ -9,7 +9,7 @@ of test_oracle that come to the mutant soonest. `old` must occur exactly once in
 names another judge than those below: around, guard, checkpoint_around, correction, update_list (at small sizes).
 
 scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
-and is judged by test_oracle, test_golden, test_schedule and test_part. kernel: TEST_ORACLE, built with OpenCL, runs on the
+and is judged by test_oracle, test_golden, test_schedule, test_part and test_presets. kernel: TEST_ORACLE, built with OpenCL, runs on the
 device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
 refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
 plain program calls, cl/correction.cl, is judged by test_correction, beside it, in the same way; what takes
@@ -39,8 +39,9 @@ SKIP = 77
 SOONEST = dict.fromkeys(("ball", "group", "group_lasso", "simplex", "spans"), "shapes")
 SOONEST["diagonal"] = "adam"
 LIMIT = 300  # seconds for one run of a judge
-JUDGES = ("oracle", "golden", "schedule", "part")
+JUDGES = ("oracle", "golden", "schedule", "part", "presets")
 OTHERS = ("around", "guard", "checkpoint_around")
+SUPPORT = ("suite", "checkpoint_fixture", "scratch", "foreign", "preset_calls")  # beside judge*.c
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
 FLAGS = "-std=c11 -O1 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
@@ -114,7 +115,7 @@ class ScalarBench:
             src / "opencl" / "absent.c",
         ]
         self.judges = sorted(TESTS.glob("judge*.c")) + sorted((TESTS / "oracle").glob("*.c"))
-        self.judges += [TESTS / f"{name}.c" for name in ("suite", "checkpoint_fixture", "scratch")]
+        self.judges += [TESTS / f"{name}.c" for name in SUPPORT]
         self.mains = {name: TESTS / f"test_{name}.c" for name in JUDGES + OTHERS}
 
     def object(self, source):
@@ -173,6 +174,8 @@ class ScalarBench:
             changed.write_text(text)
             self.compile(source, changed, output)
             judges = (row["judge"],) if "judge" in row else JUDGES
+            if source.stem.startswith("preset"):  # of them their own judge alone knows anything
+                judges = ("presets",)
             caught = self.judge(folder, source, output, judges)
         if not caught:
             return None

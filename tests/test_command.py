@@ -71,7 +71,7 @@ class Rules(unittest.TestCase):
         done = run("rules", "--json")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         tables = json.loads(done.stdout)
-        self.assertEqual(list(tables), ["rules", "penalties"])
+        self.assertEqual(list(tables), ["rules", "penalties", "presets"])
         rules = {rule["name"]: rule for rule in tables["rules"]}
         self.assertLessEqual({"sgd", "adam", "adamw"}, set(rules))
         for rule in rules.values():
@@ -94,16 +94,25 @@ class Rules(unittest.TestCase):
         self.assertEqual(penalties["l1"]["applications"], ["coupled", "proximal"])
         defaults = {o["name"]: o["default"] for o in penalties["l1"]["options"]}
         self.assertEqual(defaults["application"], "proximal")
+        presets = {preset["name"]: preset for preset in tables["presets"]}
+        due = "pytorch loshchilov optax keras tensorflow caffe mxnet mxnet2 d2l sklearn"
+        self.assertEqual(list(presets), due.split())
+        for preset in presets.values():
+            self.assertEqual(list(preset), ["name", "rules", "differs", "words", "citation"])
+            self.assertGreater(len(preset["rules"]), 0)
+        self.assertIn({"name": "global_clipnorm", "ours": "max_norm"}, presets["keras"]["words"])
 
     def test_table(self):
         tables = json.loads(run("rules", "--json").stdout)
         done = run("rules")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         words = " ".join(done.stdout.split())
-        for row in tables["rules"] + tables["penalties"]:
+        for row in tables["rules"] + tables["penalties"] + tables["presets"]:
             self.assertIn(row["name"] + "\n", done.stdout)
             self.assertIn(row["citation"], words)
-            for option in row["options"]:
+            for word in row.get("words", []):
+                self.assertIn("%s = %s" % (word["name"], word["ours"]), words)
+            for option in row.get("options", []):
                 self.assertIn(option["name"], words)
                 self.assertIn(option["doc"], words)
         self.assertIn("28 a parameter with the default options, 36 with every state", words)

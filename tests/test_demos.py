@@ -196,6 +196,20 @@ class Scalar(Checks):
     def test_equations_adamw(self):
         self.check_against_equations(AdamW, "adamw", [0, 3], "scalar")
 
+    def test_presets(self):
+        """Loshchilov's decay is without lr: 0.03 is there what 3 is at a rate of 0.01."""
+        common = ("--device", "scalar", "--lambda")
+        (due,) = run_json(WEIGHT_DECAY, *common, "3")["runs"]
+        for preset, decay in ("pytorch", "3"), ("d2l", "3"), ("optax", "3"), ("loshchilov", "0.03"):
+            (got,) = run_json(WEIGHT_DECAY, *common, decay, "--preset", preset)["runs"]
+            for key in "val_loss", "half_squared_norm", "bias":
+                self.assertLessEqual(abs(got[key] - due[key]), 5e-6 * abs(due[key]), (preset, key))
+        (coupled,) = run_json(WEIGHT_DECAY, *common, "0.3", "--rule", "adam")["runs"]
+        (other,) = run_json(WEIGHT_DECAY, *common, "0.3", "--rule", "adam", "--preset",
+                            "loshchilov")["runs"]
+        difference = abs(coupled["half_squared_norm"] - other["half_squared_norm"])
+        self.assertGreater(difference, 0.1 * coupled["half_squared_norm"])
+
     def test_figures_of_the_book(self):
         """Means over seeds: 9.6e-6, 1.9e-2, 0.0100 without decay; 4.7e-4, 1.06e-2, 0.0015 with."""
         runs = {0: [], 3: []}
@@ -258,6 +272,7 @@ class Scalar(Checks):
             ("--verify", "some", "all, sample or off"),
             ("--blas", "mkl", "auto, clblast or cblas"),
             ("--rule", "sdg", "adamw"),
+            ("--preset", "torch", "pytorch, loshchilov"),
             ("--penalty", "l3", "l1"),
             ("--penalty", "l1,application=sideways", "proximal"),
             ("--penalty", "l1,application", "key=value"),

@@ -1,4 +1,4 @@
-/* tikhonov rules: the tables of rules and penalties. */
+/* tikhonov rules: the tables of rules, penalties and presets. */
 #include "command.h"
 
 #include <cjson/cJSON.h>
@@ -7,13 +7,15 @@
 
 #include <getopt.h>
 
-static const char help[] = "usage: tikhonov rules [--json]\n\n"
-                           "Lists the rules and the penalties: equation, options with default and "
-                           "range, states, bytes\n"
-                           "that a step moves for each float32 parameter, launches of a step, and "
-                           "the source.\n\n"
-                           "  --json         prints one JSON object\n"
-                           "  --help, -h     this text\n";
+static const char help[] =
+    "usage: tikhonov rules [--json]\n\n"
+    "Lists the rules, the penalties and the presets: equation, options with "
+    "default and range,\n"
+    "states, bytes that a step moves for each float32 parameter, launches of "
+    "a step, what a\n"
+    "library has in another way, and the source.\n\n"
+    "  --json         prints one JSON object\n"
+    "  --help, -h     this text\n";
 
 static const char *const applications[] = {"coupled", "decoupled", "proximal"};
 
@@ -127,16 +129,50 @@ static bool add_penalty(cJSON *list, const struct tik_penalty_info *penalty)
     return names != NULL && cJSON_AddStringToObject(entry, "citation", penalty->citation) != NULL;
 }
 
+/* The names that a preset's library has for options of ours. */
+static bool add_words(cJSON *entry, const struct tik_preset_info *preset)
+{
+    cJSON *words = cJSON_AddArrayToObject(entry, "words");
+    for (size_t i = 0; i < preset->word_count; i++) {
+        cJSON *word = cJSON_CreateObject();
+        if (!cJSON_AddItemToArray(words, word) ||
+            cJSON_AddStringToObject(word, "name", preset->words[i].name) == NULL ||
+            cJSON_AddStringToObject(word, "ours", preset->words[i].ours) == NULL ||
+            (preset->words[i].rule != NULL &&
+             cJSON_AddStringToObject(word, "rule", preset->words[i].rule) == NULL))
+            return false;
+    }
+    return words != NULL;
+}
+
+static bool add_preset(cJSON *list, const struct tik_preset_info *preset)
+{
+    cJSON *entry = cJSON_CreateObject();
+    if (!cJSON_AddItemToArray(list, entry) ||
+        cJSON_AddStringToObject(entry, "name", preset->name) == NULL)
+        return false;
+    cJSON *rules = cJSON_AddArrayToObject(entry, "rules");
+    for (size_t i = 0; tik_preset_rule(preset->name, i) != NULL; i++)
+        if (!cJSON_AddItemToArray(rules, cJSON_CreateString(tik_preset_rule(preset->name, i))))
+            return false;
+    return rules != NULL && cJSON_AddStringToObject(entry, "differs", preset->differs) != NULL &&
+           add_words(entry, preset) &&
+           cJSON_AddStringToObject(entry, "citation", preset->citation) != NULL;
+}
+
 static int print_json(void)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON *rules = cJSON_AddArrayToObject(root, "rules");
     cJSON *penalties = cJSON_AddArrayToObject(root, "penalties");
-    bool complete = rules != NULL && penalties != NULL;
+    cJSON *presets = cJSON_AddArrayToObject(root, "presets");
+    bool complete = rules != NULL && penalties != NULL && presets != NULL;
     for (size_t i = 0; complete && tik_rule_at(i) != NULL; i++)
         complete = add_rule(rules, tik_rule_at(i));
     for (size_t i = 0; complete && tik_penalty_at(i) != NULL; i++)
         complete = add_penalty(penalties, tik_penalty_at(i));
+    for (size_t i = 0; complete && tik_preset_at(i) != NULL; i++)
+        complete = add_preset(presets, tik_preset_at(i));
     if (!complete) {
         cJSON_Delete(root);
         root = NULL;
@@ -241,6 +277,28 @@ static void print_penalty(const struct tik_penalty_info *penalty)
     putchar('\n');
 }
 
+static void print_preset(const struct tik_preset_info *preset)
+{
+    char list[1024] = "";
+    size_t length = 0;
+    for (size_t i = 0; tik_preset_rule(preset->name, i) != NULL && length < sizeof list; i++) {
+        const char *rule = tik_preset_rule(preset->name, i);
+        length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "",
+                                   rule[0] != '\0' ? rule : "every rule");
+    }
+    printf("%s\n", preset->name);
+    print_labelled("differs:", preset->differs);
+    print_labelled("rules:", list);
+    length = 0;
+    for (size_t i = 0; i < preset->word_count && length < sizeof list; i++)
+        length += (size_t)snprintf(list + length, sizeof list - length, "%s%s = %s",
+                                   i > 0 ? ", " : "", preset->words[i].name, preset->words[i].ours);
+    if (preset->word_count > 0)
+        print_labelled("words:", list);
+    print_labelled("source:", preset->citation);
+    putchar('\n');
+}
+
 static int print_tables(void)
 {
     puts("Rules (p parameter, g gradient, t the step from 1; a step moves the bytes once)\n");
@@ -252,6 +310,9 @@ static int print_tables(void)
     puts("Penalties (weight_decay of a rule is short for l2 in the rule's own application)\n");
     for (size_t i = 0; tik_penalty_at(i) != NULL; i++)
         print_penalty(tik_penalty_at(i));
+    puts("Presets (--preset NAME: rules and penalties as that library has them)\n");
+    for (size_t i = 0; tik_preset_at(i) != NULL; i++)
+        print_preset(tik_preset_at(i));
     return COMMAND_OK;
 }
 

@@ -13,6 +13,7 @@ struct text_list {
 struct step_arguments {
     const char *rule;
     struct text_list sets, penalties, no_decay, freeze;
+    const char *preset; /* NULL: none; the settings are then in its library's words too */
     struct tik_optimizer_options options; /* clipping, loss scale, what is not finite, verify */
     bool dynamic; /* the loss scale moves, and is the state's where it has one */
     double ema;   /* decay of the average; 0: none */
@@ -37,9 +38,11 @@ void step_arguments_finish(struct step_arguments *arguments);
 /* Whether --out and --state-out can be written, and replace no other input. An exit code. */
 int step_outputs_check(const struct step_arguments *arguments);
 
-/* The policy of --rule, --set and --penalty; *code is an exit code, and NULL comes with a bad one.
+/*
+ * The policy of --preset, --rule, --set and --penalty, and the options of the optimizer; *code is an
+ * exit code, and NULL comes with a bad one.
  */
-struct tik_policy *step_arguments_policy(const struct step_arguments *arguments, int *code);
+struct tik_policy *step_arguments_policy(struct step_arguments *arguments, int *code);
 
 struct step_files {
     struct tik_tensors *params, *grads;

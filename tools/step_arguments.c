@@ -14,6 +14,9 @@ static const char help[] =
     "Applies one step to every tensor of P, with the gradients of G: safetensors files of F32.\n\n"
     "  --rule RULE         sgd, adam, ...; 'tikhonov rules' lists them with their options\n"
     "  --set KEY=VALUE     sets an option of the rule, as in --set lr=1e-3; repeatable\n"
+    "  --preset NAME       takes rule and options as that library has them (pytorch, keras, ...;\n"
+    "                      see 'tikhonov rules'): --preset keras --rule adamw\n"
+    "                      --set weight_decay=1e-2 --set global_clipnorm=1\n"
     "  --penalty NAME[,KEY=VALUE...]\n"
     "                      adds a penalty, as in l1,weight=1e-4,application=proximal; repeatable\n"
     "  --no-decay GLOB     frees the tensors whose whole name matches from every penalty; "
@@ -70,6 +73,7 @@ enum {
     VERIFY,
     STRICT,
     THREADS,
+    PRESET,
 };
 
 static const struct option options[] = {
@@ -95,6 +99,7 @@ static const struct option options[] = {
     {"verify", required_argument, NULL, VERIFY},
     {"strict", no_argument, NULL, STRICT},
     {"threads", required_argument, NULL, THREADS},
+    {"preset", required_argument, NULL, PRESET},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -151,6 +156,9 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
     case STRICT:
         arguments->strict = true;
         return COMMAND_OK;
+    case PRESET:
+        arguments->preset = text;
+        return COMMAND_OK;
     default:
         break;
     }
@@ -192,6 +200,7 @@ int step_arguments_read(struct step_arguments *arguments, int argc, char **argv,
     *arguments = (struct step_arguments){.rule = NULL};
     tik_optimizer_defaults(&arguments->options);
     *done = false;
+    tik_optimizer_defaults(&arguments->options);
     if (!make_list(&arguments->sets, argc) || !make_list(&arguments->penalties, argc) ||
         !make_list(&arguments->no_decay, argc) || !make_list(&arguments->freeze, argc))
         return command_error(COMMAND_FAILED, "no memory for the arguments");

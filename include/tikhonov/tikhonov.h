@@ -11,6 +11,7 @@
 #include <tikhonov/device.h>
 #include <tikhonov/optimizer.h>
 #include <tikhonov/policy.h>
+#include <tikhonov/preset.h>
 #include <tikhonov/prior.h>
 #include <tikhonov/rule.h>
 #include <tikhonov/safetensors.h>

@@ -3,13 +3,19 @@
 
 #include "options.h"
 
-enum { WEIGHT, APPLICATION, CONVENTION, METRIC, COUNT };
+enum { WEIGHT, APPLICATION, CONVENTION, METRIC, BEFORE, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [WEIGHT] = OPTION_WEIGHT("lambda of 1/2*lambda*||p||^2"),
     [APPLICATION] = OPTION_ANY_APPLICATION(0, "how it enters the step"),
     [CONVENTION] = OPTION_CONVENTION,
     [METRIC] = OPTION_METRIC,
+    [BEFORE] = {.name = "before",
+                .type = TIK_OPTION_FLAG,
+                .range = "true or false",
+                .high = 1,
+                .doc = "decoupled: p decays before the rule sees it, as in Keras, together with "
+                       "all other decoupled decays"},
 };
 
 static const struct tik_penalty_form form = {

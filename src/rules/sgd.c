@@ -6,7 +6,7 @@
 #include "options.h"
 #include "sgd.h"
 
-enum { LR, MOMENTUM, DAMPENING, NESTEROV, WEIGHT_DECAY, MAXIMIZE, COUNT };
+enum { LR, MOMENTUM, DAMPENING, NESTEROV, WEIGHT_DECAY, MAXIMIZE, LR_IN_BUFFER, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [LR] = OPTION_LR(1e-3),
@@ -24,6 +24,8 @@ static const struct tik_option options[COUNT] = {
     [NESTEROV] = OPTION_FLAG("nesterov", "look ahead; needs momentum > 0 and dampening 0"),
     [WEIGHT_DECAY] = OPTION_WEIGHT_DECAY(0, "weight of l2, coupled: g += weight_decay*p"),
     [MAXIMIZE] = OPTION_MAXIMIZE,
+    [LR_IN_BUFFER] = OPTION_FLAG("lr_in_buffer", "the gradient enters the buffer times lr, as in "
+                                                 "Caffe and MXNet"),
 };
 
 static const char *const states[] = {"momentum_buffer", NULL};
@@ -34,11 +36,19 @@ static const struct tik_variant momentum = {
     .stage = "sgd_momentum", .twin = tik_scalar_sgd_momentum, .states = states, .state_count = 1};
 static const struct tik_variant nesterov = {
     .stage = "sgd_nesterov", .twin = tik_scalar_sgd_nesterov, .states = states, .state_count = 1};
+static const struct tik_variant paced = {
+    .stage = "sgd_paced", .twin = tik_scalar_sgd_paced, .states = states, .state_count = 1};
+static const struct tik_variant paced_nesterov = {.stage = "sgd_paced_nesterov",
+                                                  .twin = tik_scalar_sgd_paced_nesterov,
+                                                  .states = states,
+                                                  .state_count = 1};
 
 static const struct tik_variant *choose(const double *o)
 {
     if (o[MOMENTUM] == 0)
         return &plain;
+    if (o[LR_IN_BUFFER] != 0)
+        return o[NESTEROV] != 0 ? &paced_nesterov : &paced;
     return o[NESTEROV] != 0 ? &nesterov : &momentum;
 }
 
@@ -61,14 +71,19 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->momentum = (float)o[MOMENTUM];
     k->carry = step > 1 ? (float)o[MOMENTUM] : 0.0f;
     k->gain = step > 1 ? (float)(1.0 - o[DAMPENING]) : 1.0f;
+    k->pace = (float)(step > 1 ? lr * (1.0 - o[DAMPENING]) : lr);
 }
 
 const struct tik_rule_row tik_rule_sgd = {
     .info = {.name = "sgd",
-             .equation = "buf = momentum*buf + (1 - dampening)*g (buf = g first); p -= lr*d, d = g "
-                         "without momentum, buf with it, g + momentum*buf with nesterov",
+             .equation =
+                 "buf = momentum*buf + (1 - dampening)*g (buf = g first); p -= lr*d, d = g "
+                 "without momentum, buf with it, g + momentum*buf with nesterov; lr_in_buffer: "
+                 "buf = momentum*buf + lr*(1 - dampening)*g, p -= buf, or lr*g + "
+                 "momentum*buf",
              .citation = "PyTorch 2.14, torch.optim.SGD; momentum: Polyak 1964; Sutskever, "
-                         "Martens, Dahl, Hinton 2013",
+                         "Martens, Dahl, Hinton 2013; lr_in_buffer: Caffe 1.0, SGDSolver; MXNet "
+                         "1.9, sgd_mom_update; Loshchilov and Hutter 2019, algorithm 1",
              .options = options,
              .option_count = COUNT,
              .states = states,

@@ -38,3 +38,29 @@ void tik_scalar_sgd_nesterov(size_t n, const float *p, const float *restrict g, 
         step[i] = k.lr * (g[i] + k.momentum * buf);
     }
 }
+
+void tik_scalar_sgd_paced(size_t n, const float *p, const float *restrict g, float *const *s,
+                          const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct sgd_scalars k = *(const struct sgd_scalars *)scalars;
+    float *restrict s0 = s[0];
+    for (size_t i = 0; i < n; i++) {
+        const float buf = k.carry * s0[i] + k.pace * g[i];
+        s0[i] = buf;
+        step[i] = buf;
+    }
+}
+
+void tik_scalar_sgd_paced_nesterov(size_t n, const float *p, const float *restrict g,
+                                   float *const *s, const void *scalars, float *restrict step)
+{
+    (void)p;
+    const struct sgd_scalars k = *(const struct sgd_scalars *)scalars;
+    float *restrict s0 = s[0];
+    for (size_t i = 0; i < n; i++) {
+        const float buf = k.carry * s0[i] + k.pace * g[i];
+        s0[i] = buf;
+        step[i] = k.lr * g[i] + k.momentum * buf;
+    }
+}

@@ -5,6 +5,7 @@
 #include "types.h"
 
 tik_rule_twin tik_scalar_sgd, tik_scalar_sgd_momentum, tik_scalar_sgd_nesterov;
+tik_rule_twin tik_scalar_sgd_paced, tik_scalar_sgd_paced_nesterov;
 tik_rule_twin tik_scalar_adam, tik_scalar_adam_amsgrad;
 tik_rule_twin tik_scalar_nadam, tik_scalar_radam, tik_scalar_adamax, tik_scalar_adabelief;
 tik_rule_twin tik_scalar_ademamix, tik_scalar_adagrad, tik_scalar_adadelta, tik_scalar_lion;

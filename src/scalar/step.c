@@ -44,6 +44,12 @@ static void subtract_decay_and_step(size_t n, float *restrict p, const float *re
         p[i] = p[i] - (decay * p[i] + step[i]);
 }
 
+static void decay_first(size_t n, const float *p, float decay, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = p[i] - decay * p[i];
+}
+
 static void replace(size_t n, float *restrict p, const float *restrict next)
 {
     memcpy(p, next, n * sizeof *p);
@@ -205,13 +211,15 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
     const float *g = prepare(plan, step, block, gradient);
     if (plan->diagonal)
         keep_states(plan, block, old);
+    if (plan->before)
+        decay_first(n, p, step->decay, p);
     plan->variant->twin(n, p, g, block->state, row->rule, taken);
     if (plan->diagonal)
         plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, block->state,
                                  row->rule, rate);
     if (plan->rule->replaces)
         replace(n, p, taken);
-    else if (plan->decoupled)
+    else if (plan->decoupled && !plan->before)
         subtract_decay_and_step(n, p, taken, step->decay);
     else
         subtract_step(n, p, taken);
@@ -224,10 +232,14 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
                         const struct tik_block *block, float *first, float *second)
 {
-    float gradient[TIK_BLOCK], one[TIK_BLOCK], other[TIK_BLOCK];
+    float gradient[TIK_BLOCK], rest[TIK_BLOCK], one[TIK_BLOCK], other[TIK_BLOCK];
     const size_t n = block->place.length;
-    const float *g = prepare(plan, &row->step, block, gradient);
-    plan->variant->measure->measure_twin(n, block->p, g, block->state, row->rule, one, other);
+    const float *g = prepare(plan, &row->step, block, gradient), *p = block->p;
+    if (plan->before) {
+        decay_first(n, p, row->step.decay, rest);
+        p = rest;
+    }
+    plan->variant->measure->measure_twin(n, p, g, block->state, row->rule, one, other);
     *first = tik_scalar_squares(n, one);
     *second = tik_scalar_squares(n, other);
 }
