@@ -6,6 +6,8 @@
  */
 #include "twins.h"
 
+#include "../src/opencl/cl.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -364,6 +366,43 @@ START_TEST(test_around)
 }
 END_TEST
 
+/* A gradient that is to be set to 0 has to be one that kernels may write. */
+START_TEST(test_read_only_gradient)
+{
+    struct tik_optimizer_options options;
+    struct tik_optimizer *optimizer;
+    struct tik_policy *policy = suite_policy("sgd", NULL);
+    const size_t count = 4;
+    cl_int error;
+    const cl_context context = tik_context_cl_context(judge_context());
+    cl_mem param = clCreateBuffer(context, CL_MEM_READ_WRITE, 16, NULL, &error);
+    ck_assert_int_eq(error, CL_SUCCESS);
+    cl_mem grad = clCreateBuffer(context, CL_MEM_READ_ONLY, 16, NULL, &error);
+    ck_assert_int_eq(error, CL_SUCCESS);
+    const struct tik_tensor tensor = {.name = "p",
+                                      .rank = 1,
+                                      .shape = &count,
+                                      .memory = TIK_MEMORY_OPENCL,
+                                      .cl_param = param,
+                                      .cl_grad = grad};
+    for (int clears = 0; clears < 2; clears++) {
+        tik_optimizer_defaults(&options);
+        options.zero_grad = clears == 1;
+        judge_ok(tik_optimizer_create(judge_context(), &options, &optimizer));
+        judge_ok(tik_optimizer_add_group(optimizer, policy, NULL));
+        const enum tik_status status = tik_optimizer_add_tensor(optimizer, 0, &tensor, NULL);
+        if (clears)
+            suite_refused(TIK_ERROR_ARGUMENT, status, "CL_MEM_READ_ONLY", "written");
+        else
+            judge_ok(status);
+        tik_optimizer_destroy(optimizer);
+    }
+    tik_policy_destroy(policy);
+    clReleaseMemObject(param);
+    clReleaseMemObject(grad);
+}
+END_TEST
+
 START_TEST(test_large)
 {
     const struct judge_form *penalties;
@@ -429,6 +468,7 @@ static Suite *make_suite(void)
     test_case = tcase_create("around");
     tcase_set_timeout(test_case, 120);
     tcase_add_loop_test(test_case, test_around, 0, WAYS);
+    tcase_add_test(test_case, test_read_only_gradient);
     suite_add_tcase(suite, test_case);
     test_case = tcase_create("total");
     tcase_add_test(test_case, test_total);
