@@ -7,6 +7,8 @@
  */
 #include "twins.h"
 
+#include "../src/opencl/cl.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -314,6 +316,138 @@ START_TEST(test_unclipped)
 }
 END_TEST
 
+/* ---- what is done around the step ---- */
+
+enum { AROUND_STEPS = 5, AROUND_RULES = 3 };
+
+/* Group 0 has gradients that are not finite in the second step and, group 1, in the last. */
+static const enum suite_values around_grads[AROUND_STEPS] = {SUITE_EDGES, SUITE_WILD, SUITE_HUGE,
+                                                             SUITE_OVERFLOW, SUITE_EDGES};
+static const enum suite_values around_wild[AROUND_STEPS] = {SUITE_EDGES, SUITE_EDGES, SUITE_EDGES,
+                                                            SUITE_EDGES, SUITE_WILD};
+
+static struct tik_optimizer_options around_options(size_t way)
+{
+    struct tik_optimizer_options o;
+    tik_optimizer_defaults(&o);
+    o.loss_scale_interval = 1;
+    switch (way) {
+    case 0:
+        o.loss_scale = 3000;
+        o.max_norm = 0.5;
+        o.zero_grad = true;
+        break;
+    case 1:
+        o.accumulate = 2;
+        o.clip_norm = 0.5;
+        o.clip_value = 100;
+        o.zero_grad = true;
+        o.nonfinite = TIK_NONFINITE_SKIP;
+        break;
+    case 2:
+        o.agc = 0.05;
+        o.clip_value = 3;
+        o.clip_late = true;
+        o.loss_scale = 0.25;
+        break;
+    case 3:
+        o.accumulate = 3;
+        o.agc = 0.5;
+        break;
+    default:
+        o.nonfinite = TIK_NONFINITE_SKIP;
+        o.clip_value = 2;
+    }
+    return o;
+}
+enum { WAYS = 5 };
+
+static void run_around(const char *rule, size_t way, enum tik_verify verify,
+                       const struct judge_form *penalties, struct twins_tally *tally)
+{
+    struct oracle_policy form = {.rule = rule, .options = {{"lr", 0.05}}};
+    struct tik_optimizer_options options = around_options(way);
+    struct plan plan = {.rule = tik_rule_find(rule)};
+    char text[160];
+    choose_tensors(&plan);
+    memcpy(form.penalties, penalties->penalties, sizeof form.penalties);
+    struct tik_policy *first = judge_policy(&form), *second = judge_policy(&form);
+    judge_ok(tik_policy_set_ema(first, 0.9, false));
+    judge_ok(tik_policy_set_ema(second, 0.999, true));
+    options.verify = verify;
+    options.verify_blocks = 3;
+    snprintf(text, sizeof text, "around the step in way %zu, verify %d, %s", way, (int)verify,
+             penalties->label);
+    const struct twins_spec spec = {
+        .rule = rule,
+        .policy = text,
+        .seed = SEED + 7 * way,
+        .policies = {first, second},
+        .tensors = plan.tensors,
+        .tensor_count = plan.tensor_count,
+        .around = &options,
+        .grads = around_grads,
+        .wild_grads = around_wild,
+        .steps = suite_small() ? 2 : AROUND_STEPS,
+    };
+    twins_run(judge_context(), scalar, &spec, tally);
+    tik_policy_destroy(first);
+    tik_policy_destroy(second);
+}
+
+/* Reports have their own tests, and none after a call that only adds up: none here. */
+START_TEST(test_around)
+{
+    static const char *const rules[AROUND_RULES] = {"adamw", "sgd", "nadam"};
+    static const enum tik_verify verify[] = {TIK_VERIFY_OFF, TIK_VERIFY_ALL, TIK_VERIFY_SAMPLE};
+    const struct judge_form *penalties;
+    judge_forms(&penalties);
+    struct twins_tally tally = {.conformance = TIK_EXACT};
+    const size_t way = (size_t)_i;
+    for (size_t r = 0; r < (suite_small() ? 1 : AROUND_RULES); r++)
+        for (size_t v = 0; v < (r == 0 ? LENGTH(verify) : 1); v++)
+            run_around(rules[r], way, verify[v], &penalties[r == 2 ? 2 : 0], &tally);
+    add_to_total(&tally);
+}
+END_TEST
+
+/* A gradient that is to be set to 0 has to be one that kernels may write. */
+START_TEST(test_read_only_gradient)
+{
+    struct tik_optimizer_options options;
+    struct tik_optimizer *optimizer;
+    struct tik_policy *policy = suite_policy("sgd", NULL);
+    const size_t count = 4;
+    cl_int error;
+    const cl_context context = tik_context_cl_context(judge_context());
+    cl_mem param = clCreateBuffer(context, CL_MEM_READ_WRITE, 16, NULL, &error);
+    ck_assert_int_eq(error, CL_SUCCESS);
+    cl_mem grad = clCreateBuffer(context, CL_MEM_READ_ONLY, 16, NULL, &error);
+    ck_assert_int_eq(error, CL_SUCCESS);
+    const struct tik_tensor tensor = {.name = "p",
+                                      .rank = 1,
+                                      .shape = &count,
+                                      .memory = TIK_MEMORY_OPENCL,
+                                      .cl_param = param,
+                                      .cl_grad = grad};
+    for (int clears = 0; clears < 2; clears++) {
+        tik_optimizer_defaults(&options);
+        options.zero_grad = clears == 1;
+        judge_ok(tik_optimizer_create(judge_context(), &options, &optimizer));
+        judge_ok(tik_optimizer_add_group(optimizer, policy, NULL));
+        const enum tik_status status = tik_optimizer_add_tensor(optimizer, 0, &tensor, NULL);
+        if (clears)
+            suite_refused(TIK_ERROR_ARGUMENT, status, "CL_MEM_READ_ONLY", "written");
+        else
+            judge_ok(status);
+        tik_optimizer_destroy(optimizer);
+    }
+    tik_policy_destroy(policy);
+    clReleaseMemObject(param);
+    clReleaseMemObject(grad);
+}
+END_TEST
+
 START_TEST(test_large)
 {
     const struct judge_form *penalties;
@@ -407,6 +541,13 @@ static Suite *make_suite(void)
     tcase_add_loop_test(test_case, test_unclipped, 0, rules);
     if (!suite_small())
         tcase_add_loop_test(test_case, test_large, 0, rules);
+    suite_add_tcase(suite, test_case);
+    test_case = tcase_create("around");
+    tcase_set_timeout(test_case, 120);
+    tcase_add_loop_test(test_case, test_around, 0, WAYS);
+    tcase_add_test(test_case, test_read_only_gradient);
+    suite_add_tcase(suite, test_case);
+    test_case = tcase_create("total");
     tcase_add_test(test_case, test_total);
     suite_add_tcase(suite, test_case);
     return suite;

@@ -64,11 +64,20 @@ static cl_mem make_buffer(struct tik_context *context, float *memory, size_t cou
     return buffer;
 }
 
+/* Rows for the clipping that looks at them. */
+static size_t count_rows(const struct twins *twins, size_t count)
+{
+    if (twins->spec->around == NULL || count < 10)
+        return 1;
+    return count % 3 == 0 ? 3 : count % 5 == 0 ? 5 : 1;
+}
+
 static void add_tensor(struct twins *twins, int side, struct pair *pair, const char *name,
                        const float *param)
 {
     const size_t count = pair->spec->count;
-    const size_t rows = pair->spec->rows, middle = pair->spec->middle;
+    const size_t cut = count_rows(twins, count), middle = pair->spec->middle;
+    const size_t rows = pair->spec->rows > 0 ? pair->spec->rows : cut > 1 ? cut : 0;
     const size_t shape[] = {rows > 0 ? rows : count,
                             middle > 0 ? middle
                             : rows > 0 ? count / rows
@@ -214,6 +223,9 @@ static void compare_part(struct twins *twins, struct pair *pair, int part, const
 static void check_guards(struct twins *twins, struct pair *pair)
 {
     const size_t count = pair->spec->count, size = (count + 2 * GUARD) * sizeof(float);
+    const bool cleared = twins->spec->around != NULL && twins->spec->around->zero_grad;
+    if (cleared)
+        memset(pair->grad, 0, count * sizeof *pair->grad);
     for (int part = 0; part < 2; part++) {
         if (pair->buffer[part] != NULL)
             ck_assert_int_eq(clEnqueueReadBuffer(tik_context_cl_queue(twins->context[DEVICE]),
@@ -264,11 +276,37 @@ static void compare_reports(struct twins *twins)
                        here->half_squared_norm);
         compare_number(twins, g, "report norm", there->norm, here->norm);
         compare_number(twins, g, "report clip", there->clip, here->clip);
+        ck_assert_int_eq(there->skipped, here->skipped);
         ck_assert_double_eq(there->lr, here->lr);
         ck_assert_uint_eq(there->count, here->count);
         if (is_exact(twins))
             ck_assert_uint_eq(there->zeros, here->zeros);
     }
+}
+
+static void compare_scaling(struct twins *twins)
+{
+    struct tik_scaling scaling[2];
+    uint64_t steps[2];
+    for (int side = 0; side < 2; side++) {
+        judge_ok(tik_optimizer_scaling(twins->optimizer[side], &scaling[side]));
+        judge_ok(tik_optimizer_steps(twins->optimizer[side], 0, &steps[side]));
+    }
+    ck_assert_uint_eq(steps[DEVICE], steps[SCALAR]);
+    ck_assert_double_eq(scaling[DEVICE].scale, scaling[SCALAR].scale);
+    ck_assert_uint_eq(scaling[DEVICE].clean, scaling[SCALAR].clean);
+    ck_assert_uint_eq(scaling[DEVICE].skipped, scaling[SCALAR].skipped);
+    ck_assert_uint_eq(scaling[DEVICE].in_row, scaling[SCALAR].in_row);
+}
+
+/* What was asked to be verified was, and found right. */
+static void check_verified(const struct twins *twins)
+{
+    struct tik_optimizer_stats stats;
+    tik_optimizer_stats(twins->optimizer[DEVICE], &stats);
+    ck_assert_uint_eq(stats.mismatches, 0);
+    if (twins->spec->around != NULL && twins->spec->around->verify != TIK_VERIFY_OFF)
+        ck_assert_uint_gt(stats.verified_words, 0);
 }
 
 /* ---- steps ---- */
@@ -310,14 +348,17 @@ static void take_step(struct twins *twins)
     for (int side = 0; side < 2; side++)
         judge_ok(tik_optimizer_step(twins->optimizer[side]));
 
-    static const char *const states[] = {"state 0", "state 1", "state 2", "state 3"};
+    static const char *const states[] = {"state 0", "state 1", "state 2",
+                                         "state 3", "state 4", "state 5"};
     for (size_t i = 0; i < twins->spec->tensor_count; i++) {
         compare_part(twins, &twins->pair[i], TIK_PARAM, "param");
+        compare_part(twins, &twins->pair[i], TIK_GRAD, "grad");
         for (size_t k = 0; k < twins->pair[i].states; k++)
             compare_part(twins, &twins->pair[i], TIK_STATE + (int)k, states[k]);
     }
     if (twins->spec->report)
         compare_reports(twins);
+    compare_scaling(twins);
     for (int side = 0; side < 2; side++)
         judge_ok(tik_optimizer_sync(twins->optimizer[side]));
     for (size_t i = 0; i < twins->spec->tensor_count; i++) {
@@ -336,6 +377,7 @@ void twins_run(struct tik_context *device, struct tik_context *scalar,
     tik_optimizer_defaults(&options);
     options.max_norm = spec->max_norm;
     options.report = spec->report;
+    options = spec->around != NULL ? *spec->around : options;
     for (int side = 0; side < 2; side++) {
         judge_ok(tik_optimizer_create(twins.context[side], &options, &twins.optimizer[side]));
         for (size_t g = 0; g < TWINS_GROUPS; g++)
@@ -348,6 +390,7 @@ void twins_run(struct tik_context *device, struct tik_context *scalar,
     for (; twins.step < spec->steps; twins.step++)
         take_step(&twins);
     tally->combinations++;
+    check_verified(&twins);
     for (int side = 0; side < 2; side++)
         tik_optimizer_destroy(twins.optimizer[side]);
     for (size_t i = 0; i < spec->tensor_count; i++)

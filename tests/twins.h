@@ -31,6 +31,8 @@ struct twins_spec {
     size_t tensor_count;
     double max_norm;
     bool report;
+    const struct tik_optimizer_options
+        *around; /* instead of these two; matrices among the tensors */
     /* Group 0 has finite parameters and states, group 1 infinities and NaN among them. */
     const enum suite_values *grads;      /* of group 0, a kind a step; */
     const enum suite_values *wild_grads; /* and of group 1 */
