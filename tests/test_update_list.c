@@ -332,6 +332,59 @@ START_TEST(test_events)
 }
 END_TEST
 
+/* Adds tensor t, whose states are then the optimizer's own. */
+static void add_tensor(struct tik_optimizer *optimizer, size_t t)
+{
+    const size_t count = size_of(t);
+    char name[16];
+    snprintf(name, sizeof name, "%zu", t);
+    const struct tik_tensor tensor = {.name = name,
+                                      .rank = 1,
+                                      .shape = &count,
+                                      .memory = TIK_MEMORY_OPENCL,
+                                      .cl_param = all.buffer[0][t],
+                                      .cl_grad = all.buffer[1][t],
+                                      .param_offset = offset_of(t, 0),
+                                      .grad_offset = offset_of(t, 1)};
+    judge_ok(tik_optimizer_add_tensor(optimizer, 0, &tensor, NULL));
+}
+
+/* The stateful optimizer packs tensors in the caller's buffers likewise. */
+START_TEST(test_optimizer)
+{
+    enum { STEPS = 3 };
+    struct tik_policy *policy = suite_rich_policy("adam");
+    struct tik_update *update = make_update("adam", false);
+    struct tik_optimizer *optimizer;
+    judge_ok(tik_optimizer_create(own.tikhonov, NULL, &optimizer));
+    judge_ok(tik_optimizer_add_group(optimizer, policy, NULL));
+    for (size_t t = 0; t < all.count; t++)
+        add_tensor(optimizer, t);
+    fill_all();
+    for (int step = 0; step < STEPS; step++)
+        judge_ok(tik_optimizer_step(optimizer));
+    judge_ok(tik_optimizer_sync(optimizer));
+    for (size_t t = 0; t < all.count; t++) {
+        float *states = suite_allocate(TIK_MAX_STATES * size_of(t) + 1, sizeof *states);
+        for (uint64_t step = 1; step <= STEPS; step++) {
+            struct tik_update_host_args args = {
+                .count = size_of(t),
+                .param = all.here[0] + all.first[t] + offset_of(t, 0),
+                .grad = all.here[1] + all.first[t] + offset_of(t, 1),
+                .step = step};
+            for (size_t k = 0; k < TIK_MAX_STATES; k++)
+                args.state[k] = states + k * size_of(t);
+            judge_ok(tik_update_host(update, &args));
+        }
+        free(states);
+    }
+    check_all("an optimizer's tensors");
+    tik_optimizer_destroy(optimizer);
+    tik_update_destroy(update);
+    tik_policy_destroy(policy);
+}
+END_TEST
+
 /* No launch, and yet an event, after those that it waits for. */
 START_TEST(test_nothing_to_do)
 {
@@ -572,6 +625,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(test_case, test_events, 0, 3);
     tcase_add_loop_test(test_case, test_nothing_to_do, 0, 2);
     tcase_add_test(test_case, test_two_lists);
+    tcase_add_test(test_case, test_optimizer);
     tcase_add_test(test_case, test_carried);
     tcase_add_test(test_case, test_bad_tensors);
     tcase_add_test(test_case, test_shared_buffers);
