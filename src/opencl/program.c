@@ -137,7 +137,8 @@ static enum tik_status make_entry(struct opencl_device *device, const struct var
                                   const char *options, struct opencl_entry **entry)
 {
     struct tik_source source;
-    enum tik_status status = tik_source_load(device->kernel_path, tik_plan_stem(variant->plan), &source);
+    enum tik_status status =
+        tik_source_load(device->kernel_path, tik_plan_stem(variant->plan), &source);
     if (status != TIK_OK)
         return status;
     struct opencl_entry *made = calloc(1, sizeof *made);
