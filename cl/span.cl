@@ -46,7 +46,7 @@ struct tik_place find_place(__global const struct tik_span *spans, const uint sp
     const uint blocks = (uint)((span.length + TIK_BLOCK - 1) / TIK_BLOCK); /* of a unit */
     const uint nth = b - span.block;
     const uint unit = nth / blocks;
-    const ulong done = (ulong)(nth % blocks) * TIK_BLOCK;
+    const ulong done = (ulong)(nth - unit * blocks) * TIK_BLOCK;
     place.first = span.first + unit * span.step + done * span.stride;
     place.stride = span.stride;
     place.length = (uint)min((ulong)TIK_BLOCK, span.length - done);

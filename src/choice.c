@@ -8,6 +8,7 @@
 #include "error.h"
 #include "policy.h"
 #include "program.h"
+#include "tuned.h"
 
 const char *tik_conformance_name(enum tik_conformance conformance)
 {
@@ -47,28 +48,80 @@ static void describe_verdict(struct tik_backend *backend, struct tik_device_info
                  "; no binary cache: %s", cache);
 }
 
+/* What was tuned for the device; an entry that is no use is told of and, where it can be, dropped. */
+static bool find_tuned(const struct tik_context *context, const struct tik_device_info *info,
+                       struct tik_tuned *tuned)
+{
+    char why[TIK_TUNED_WHY];
+    switch (tik_tuned_find(info, tuned, why)) {
+    case TIK_TUNED_FOUND:
+        return true;
+    case TIK_TUNED_STALE:
+        tik_context_log(context, TIK_LOG_INFO,
+                        "what was tuned for %s is of another driver or library, and is dropped: "
+                        "'tikhonov tune' measures anew",
+                        info->name);
+        tik_tuned_drop(info);
+        return false;
+    case TIK_TUNED_IGNORED:
+        tik_context_log(context, TIK_LOG_INFO, "what was tuned for %s is not used: %s", info->name,
+                        why);
+        return false;
+    case TIK_TUNED_NONE:
+        return false;
+    }
+    return false;
+}
+
+static enum tik_status open_and_judge(struct tik_context *context,
+                                      const struct tik_opencl_options *own,
+                                      struct tik_opencl_device *device,
+                                      struct tik_backend **backend)
+{
+    struct tik_device_info *info = &device->info;
+    struct tik_program *program = NULL;
+    struct tik_plan plan;
+    context->device = *info; /* for the message of a program that computes wrongly */
+    enum tik_status status = probe_plan(&plan);
+    if (status == TIK_OK)
+        status = tik_opencl_backend_create(device->id, own, backend);
+    if (status == TIK_OK)
+        status = tik_program_prepare(context, *backend, &plan, &program, &info->conformance);
+    if (status == TIK_OK)
+        (*backend)->ops->program_destroy(*backend, program);
+    return status;
+}
+
 enum tik_status tik_choice_probe(struct tik_context *context,
                                  const struct tik_context_options *options,
                                  struct tik_opencl_device *device, struct tik_backend **backend)
 {
-    const struct tik_opencl_options own = {.kernel_path = options->kernel_path,
-                                           .cache_path = options->cache_path,
-                                           .context = options->cl_context,
-                                           .queue = options->cl_queue};
+    struct tik_opencl_options own = {.kernel_path = options->kernel_path,
+                                     .cache_path = options->cache_path,
+                                     .local_size = options->local_size,
+                                     .context = options->cl_context,
+                                     .queue = options->cl_queue};
     struct tik_device_info *info = &device->info;
     struct tik_backend *made = NULL;
-    struct tik_program *program = NULL;
-    struct tik_plan plan;
-    context->device = *info; /* for the message of a program that computes wrongly */
-
-    enum tik_status status = probe_plan(&plan);
-    if (status == TIK_OK)
-        status = tik_opencl_backend_create(device->id, &own, &made);
-    if (status == TIK_OK)
-        status = tik_program_prepare(context, made, &plan, &program, &info->conformance);
+    struct tik_tuned tuned;
+    if (own.local_size == 0 && find_tuned(context, info, &tuned)) {
+        own.local_size = tuned.local_size;
+        own.local_size_tuned = true;
+    }
+    enum tik_status status = open_and_judge(context, &own, device, &made);
+    if (own.local_size_tuned && (status != TIK_OK || info->conformance > tuned.conformance)) {
+        tik_context_log(context, TIK_LOG_WARNING,
+                        "what was tuned for %s fails its known-answer run, and is dropped",
+                        info->name);
+        tik_tuned_drop(info);
+        if (made != NULL)
+            made->ops->destroy(made);
+        made = NULL;
+        own.local_size = 0;
+        status = open_and_judge(context, &own, device, &made);
+    }
     if (status == TIK_OK) {
         describe_verdict(made, info);
-        made->ops->program_destroy(made, program);
         *backend = made;
         return TIK_OK;
     }
@@ -184,11 +237,33 @@ static void explain(const struct search *search, const struct tik_opencl_device 
         snprintf(why, size, "there is no exact GPU, and it is the first exact CPU device");
 }
 
+/*
+ * Whether the scalar path was measured to beat the CPU's OpenCL device; then it is taken. Not where
+ * the caller wants another number of threads than was measured.
+ */
+static bool follow_tuning(struct search *search, const struct tik_opencl_device *device)
+{
+    struct tik_tuned tuned;
+    char why[TIK_TUNED_WHY];
+    if (search->wish != WISH_AUTO || search->options->threads != 0 ||
+        device->info.type != TIK_DEVICE_CPU || !device->info.usable ||
+        tik_tuned_find(&device->info, &tuned, why) != TIK_TUNED_FOUND || !tuned.scalar_wins)
+        return false;
+    char text[256];
+    snprintf(text, sizeof text,
+             "'tikhonov tune' measured that it beats %.128s here, %.3g ms a step against %.3g",
+             device->info.name, 1e3 * tuned.scalar_seconds, 1e3 * tuned.seconds);
+    take_scalar(search->context, text);
+    return true;
+}
+
 /* Tries one candidate; true when it is taken. */
 static bool try_candidate(struct search *search, struct tik_opencl_device *device)
 {
     struct tik_backend *backend;
     search->candidates++;
+    if (follow_tuning(search, device))
+        return true;
     if (!device->info.usable ||
         tik_choice_probe(search->context, search->options, device, &backend) != TIK_OK) {
         const size_t length = strlen(search->unfit);

@@ -83,6 +83,11 @@ enum tik_status tik_context_create(const struct tik_context_options *options,
                              "threads is %d; allowed is 0 (as many as OpenMP "
                              "takes) or more",
                              options->threads);
+    if (options->local_size & (options->local_size - 1))
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "local_size is %zu; allowed is 0 (as the device likes it best) or a "
+                             "power of two",
+                             options->local_size);
     enum tik_status status = check_borrowed(options);
     if (status != TIK_OK)
         return status;

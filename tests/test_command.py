@@ -27,7 +27,7 @@ class Help(InFolder):
     def test_texts(self):
         done = run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for name in ["devices", "verify", "rules", "prior", "step", "bench"]:
+        for name in ["devices", "verify", "rules", "prior", "step", "tune", "bench"]:
             self.assertIn(name, done.stdout)
             text = run(name, "--help")
             self.assertEqual((text.returncode, text.stderr), (0, ""))
@@ -49,12 +49,12 @@ class Help(InFolder):
 
     def test_usage(self):
         self.assert_fails([], "usage: tikhonov")
-        self.assert_fails(["stop"], "'stop'", "devices, verify, rules, prior, step and bench")
-        for name in ["devices", "verify", "rules", "prior", "step", "bench"]:
+        self.assert_fails(["stop"], "'stop'", "devices, verify, rules, prior, step, tune and bench")
+        for name in ["devices", "verify", "rules", "prior", "step", "tune", "bench"]:
             self.assert_fails([name, "--nonsense"], "'--nonsense'", "tikhonov %s --help" % name)
             self.assert_fails([name, "-x"], "'-x'")
             self.assert_fails([name, "--json=1" if name != "step" else "--strict=1"], "no value")
-        for name in ["devices", "verify", "rules", "prior", "bench"]:
+        for name in ["devices", "verify", "rules", "prior", "tune", "bench"]:
             self.assert_fails([name, "operand"], "'operand'")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
@@ -160,8 +160,12 @@ class Devices(InFolder):
         found = json.loads(done.stdout)
         self.assertEqual((found["ok"], found["words"], found["results"]), (False, 0, []))
 
+    def test_tune_refuses(self):
+        self.assert_fails(["tune", "--device", "scalar"], "scalar path", "OpenCL device")
+        self.assert_fails(["tune", "--threads", "-1"], "-1")
+
     def test_no_such_device(self):
-        for name in ["verify"], self.step_arguments():
+        for name in ["verify"], ["tune"], self.step_arguments():
             self.assert_fails([*name, "--device", "no such device"], "no such device")
 
 

@@ -18,6 +18,7 @@ int devices_run(int argc, char **argv);
 int prior_run(int argc, char **argv);
 int rules_run(int argc, char **argv);
 int step_run(int argc, char **argv);
+int tune_run(int argc, char **argv);
 int verify_run(int argc, char **argv);
 
 /* The command's name in messages, "step"; "" before one is known. */

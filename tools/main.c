@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"prior", "converts between a prior of the parameters and the weight of its penalty",
      prior_run},
     {"step", "applies one regularized step to the tensors of a safetensors file", step_run},
+    {"tune", "measures what suits a device, and remembers it", tune_run},
     {"bench", "measures steps beside the limit that memory sets", bench_run},
 };
 
@@ -60,7 +61,7 @@ static int run(int argc, char **argv)
         }
     return command_error(COMMAND_USAGE,
                          "there is no command '%s'; there are devices, verify, "
-                         "rules, prior, step and bench; see 'tikhonov --help'",
+                         "rules, prior, step, tune and bench; see 'tikhonov --help'",
                          argv[1]);
 }
 

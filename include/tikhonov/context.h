@@ -18,7 +18,9 @@ enum tik_log_level { TIK_LOG_INFO, TIK_LOG_WARNING };
 
 struct tik_context_options {
     /*
-     * "auto": an exact GPU, else an exact OpenCL CPU device, else the scalar path.
+     * "auto": an exact GPU, else an exact OpenCL CPU device, else the scalar path; the scalar path
+     * also where tik_tune has measured that it beats the CPU's OpenCL device
+     * (and `threads` is 0).
      * "scalar": the scalar path. "opencl": the first exact device, else the first; an error when
      * there is none. "1.0": platform and device. Anything else: part of a device's or
      * platform's name. NULL: the variable TIKHONOV_DEVICE, else "auto".
@@ -36,6 +38,12 @@ struct tik_context_options {
      * none. Used only where it is private (mode 0700, the user's own).
      */
     const char *cache_path;
+    /*
+     * Work-items of a group, a power of two; 0: the variable TIKHONOV_LOCAL_SIZE, else what
+     * 'tikhonov tune' found, else 1 on a CPU and 256 elsewhere. A device that has not as many takes
+     * as many as it has. The bits do not depend on it.
+     */
+    size_t local_size;
     /* Told of fallbacks, warnings and slow builds; NULL: nobody. The library itself never prints.
      */
     void (*log)(enum tik_log_level level, const char *message, void *data);

@@ -17,6 +17,7 @@
 #include <tikhonov/safetensors.h>
 #include <tikhonov/schedule.h>
 #include <tikhonov/status.h>
+#include <tikhonov/tune.h>
 #include <tikhonov/update.h>
 
 /* "0.1.0" */

@@ -35,6 +35,12 @@ const char *tik_opencl_cache_reason(const struct tik_backend *backend)
     return "";
 }
 
+size_t tik_opencl_most_items(const struct tik_backend *backend)
+{
+    (void)backend;
+    return 1;
+}
+
 void tik_opencl_handles(const struct tik_backend *backend, struct _cl_context **context,
                         struct _cl_device_id **device, struct _cl_command_queue **queue)
 {

@@ -10,21 +10,30 @@
 
 /*
  * Work-items of a group: GPUs read side by side; a CPU's work-item goes through a whole block by
- * itself, in a loop that its compiler vectorises. TIKHONOV_LOCAL_SIZE sets another power of two,
- * to see that the bits do not depend on it.
+ * itself, in a loop that its compiler vectorises. tik_tune measures which size is best; and
+ * TIKHONOV_LOCAL_SIZE sets another, to see that the bits do not depend on it.
  */
 #define GPU_LOCAL_SIZE 256
 #define CPU_LOCAL_SIZE 1
 
-static size_t choose_local_size(cl_device_id device, enum tik_device_type type)
+static size_t most_items(cl_device_id device)
+{
+    size_t limit = 1;
+    clGetDeviceInfo(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    return limit < TIK_BLOCK ? limit : TIK_BLOCK;
+}
+
+static size_t choose_local_size(cl_device_id device, enum tik_device_type type,
+                                const struct tik_opencl_options *options)
 {
     size_t wanted = type == TIK_DEVICE_CPU ? CPU_LOCAL_SIZE : GPU_LOCAL_SIZE;
     const char *variable = getenv("TIKHONOV_LOCAL_SIZE");
-    if (variable != NULL && atoi(variable) > 0)
+    const bool forced = options->local_size > 0 && !options->local_size_tuned;
+    if (options->local_size > 0)
+        wanted = options->local_size;
+    if (!forced && variable != NULL && atoi(variable) > 0)
         wanted = (size_t)atoi(variable);
-    size_t limit = 1;
-    clGetDeviceInfo(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
-    limit = limit < TIK_BLOCK ? limit : TIK_BLOCK;
+    const size_t limit = most_items(device);
     wanted = wanted < limit ? wanted : limit;
     size_t size = 1;
     while (2 * size <= wanted)
@@ -119,7 +128,8 @@ static enum tik_status make_queue(struct opencl_device *device)
     return tik_opencl_failed("clCreateCommandQueue", error);
 }
 
-static enum tik_status name_device(struct opencl_device *device, const char *kernel_path)
+static enum tik_status name_device(struct opencl_device *device,
+                                   const struct tik_opencl_options *options)
 {
     struct tik_device_info info;
     tik_opencl_describe(device->id, &info);
@@ -132,14 +142,15 @@ static enum tik_status name_device(struct opencl_device *device, const char *ker
              info.name, info.version, info.driver);
 
     device->unified = info.host_unified_memory;
-    device->local_size = choose_local_size(device->id, info.type);
+    device->local_size = choose_local_size(device->id, info.type, options);
     device->correction = choose_correction();
     device->displacement = choose_displacement();
     device->identity = malloc(strlen(text) + 1);
     if (device->identity == NULL)
         return tik_error_memory("a device's name", strlen(text) + 1);
     strcpy(device->identity, text);
-    const char *path = kernel_path != NULL ? kernel_path : getenv("TIKHONOV_CL_PATH");
+    const char *path =
+        options->kernel_path != NULL ? options->kernel_path : getenv("TIKHONOV_CL_PATH");
     if (path == NULL || path[0] == '\0')
         return TIK_OK;
     device->kernel_path = malloc(strlen(path) + 1);
@@ -162,7 +173,7 @@ static enum tik_status open_device(cl_device_id id, const struct tik_opencl_opti
     clGetDeviceInfo(id, CL_DEVICE_SINGLE_FP_CONFIG, sizeof single, &single, NULL);
     made->correctly_rounded = (single & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
 
-    enum tik_status status = name_device(made, options->kernel_path);
+    enum tik_status status = name_device(made, options);
     if (status == TIK_OK)
         status = tik_cache_open(options->cache_path, &made->cache);
     if (status == TIK_OK)
@@ -236,6 +247,12 @@ const char *tik_opencl_cache_reason(const struct tik_backend *backend)
     const struct opencl_device *device = device_of(backend);
     const char *reason = device != NULL ? tik_cache_reason(device->cache) : NULL;
     return reason != NULL ? reason : "";
+}
+
+size_t tik_opencl_most_items(const struct tik_backend *backend)
+{
+    const struct opencl_device *device = device_of(backend);
+    return device != NULL ? most_items(device->id) : 1;
 }
 
 void tik_opencl_handles(const struct tik_backend *backend, cl_context *context,

@@ -13,6 +13,8 @@ struct tik_opencl_device {
 struct tik_opencl_options {
     const char *kernel_path; /* NULL: the embedded sources */
     const char *cache_path;  /* NULL: the user's folder */
+    size_t local_size;       /* work-items of a group, a power of two */
+    bool local_size_tuned;   /* the variable TIKHONOV_LOCAL_SIZE stays above it; 0 is so too */
     /* The caller's own, or NULL for both. */
     struct _cl_context *context;
     struct _cl_command_queue *queue;
@@ -30,6 +32,9 @@ enum tik_status tik_opencl_backend_create(struct _cl_device_id *device,
 
 /* Why the binary cache is off, or "" when it is in use. Owned by the backend. */
 const char *tik_opencl_cache_reason(const struct tik_backend *backend);
+
+/* Work-items that a group of the device may have, at most; 1 for another backend. */
+size_t tik_opencl_most_items(const struct tik_backend *backend);
 
 /* The handles in use; NULL for another backend. */
 void tik_opencl_handles(const struct tik_backend *backend, struct _cl_context **context,

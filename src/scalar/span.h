@@ -41,7 +41,7 @@ static inline struct tik_place find_place(const struct tik_span *spans, uint32_t
     const uint32_t blocks = (uint32_t)((span->length + TIK_BLOCK - 1) / TIK_BLOCK);
     const uint32_t nth = b - span->block;
     const uint32_t unit = nth / blocks;
-    const uint64_t done = (uint64_t)(nth % blocks) * TIK_BLOCK;
+    const uint64_t done = (uint64_t)(nth - unit * blocks) * TIK_BLOCK;
     const uint64_t rest = span->length - done;
     place.first = span->first + unit * span->step + done * span->stride;
     place.stride = span->stride;
