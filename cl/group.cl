@@ -265,8 +265,8 @@ void tik_group_project(__global const struct tik_span *restrict spans,
     for (uint round = 0; round < PROJECT_ROUNDS; round++) {
         uint count;
         const float excess = unit_excess(span, param, level, row, &count, scratch);
-        if (excess >= before)
-            break; /* the rest is rounding */
+        if (excess >= before || (count == 0 && excess == 0.0f))
+            break; /* the rest is rounding, or all of the unit is 0 */
         before = excess;
         const float rise = divide(excess - k.radius, (float)count);
         level = raised(level, rise);

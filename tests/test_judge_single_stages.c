@@ -222,7 +222,9 @@ static void run_power(const struct single_trial *trial, struct single *x, int mu
     double p = lp->p * (mutant == P ? 1.0001 : 1);
     float weight = (float)(mutant == DIVIDED ? lp->weight / p : lp->weight);
     for (size_t i = 0; i < x->count; i++) {
-        float term = weight * powf(fabsf(x->p[i]), (float)(mutant == WHOLE ? p : p - 1));
+        /* The power of the true exponent, rounded once: a float32 exponent would be another. */
+        double power = pow(fabs((double)x->p[i]), mutant == WHOLE ? p : p - 1);
+        float term = weight * (float)power;
         x->g[i] += x->p[i] < 0 && mutant != NO_SIGN ? -term : term;
     }
     descend(trial, x);

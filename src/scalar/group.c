@@ -132,8 +132,8 @@ void tik_scalar_group_project(const struct tik_shape_twin *shape, const struct p
     for (size_t round = 0; round < PROJECT_ROUNDS; round++) {
         uint32_t count;
         const float excess = unit_excess(shape, length, p, stride, level, sums, &count);
-        if (excess >= before)
-            break; /* the rest is rounding */
+        if (excess >= before || (count == 0 && excess == 0.0f))
+            break; /* the rest is rounding, or all of the unit is 0 */
         before = excess;
         const float rise = divide(excess - k->radius, (float)count);
         level = raised(level, rise);
