@@ -108,14 +108,14 @@ static void judge_policy_steps(const struct oracle_policy *policy, const char *l
 /*
  * Every form of a rule with every penalty on the scalar path. On a device, where each policy is a
  * program to build, every form without penalty and with weight_decay, and the first form with a
- * third of the penalties, which third by the rule; all of them with the first rule. That the device
+ * twelfth of the penalties, which of them by the rule; all with the first rule. That the device
  * gives the scalar path's bits for the rest is another suite's work.
  */
 static bool is_judged(int rule, size_t form, size_t penalty)
 {
     if (judge_on_scalar() || judge_narrowed() || penalty <= 1)
         return true;
-    return form == 0 && (rule == 0 || penalty % 3 == (size_t)rule % 3);
+    return form == 0 && (rule == 0 || penalty % 12 == (size_t)rule % 12);
 }
 
 START_TEST(test_rule_steps)
@@ -220,7 +220,7 @@ START_TEST(test_penalty_shapes)
     for (size_t i = 0; i < form_count; i++) {
         const struct oracle_penalty *penalty = &forms[i].penalties[0];
         bool shaped = penalty->name && oracle_penalty_find(penalty->name)->shaped;
-        if (!is_possible(rule, &forms[i]) || (!shaped && i % 5 != 0) || !is_judged(0, 0, i))
+        if (!is_possible(rule, &forms[i]) || (!shaped && i % 5 != 0) || !is_judged(_i, 0, i))
             continue;
         struct oracle_policy policy = make_policy(rule, &rule->forms[0], &forms[i]);
         char label[160];
