@@ -10,17 +10,13 @@ const struct preset_awaited preset_awaited[] = {
     {"keras", "rmsprop", NULL, NULL, "eps_placement"},
     {"optax", "adagrad", NULL, NULL, "eps_placement"},
     {"optax", "rmsprop", NULL, NULL, "eps_placement"},
-    {"optax", "lamb", NULL, NULL, "lamb"},
-    {"optax", "lars", NULL, NULL, "lars"},
     {"tensorflow", "adam", NULL, NULL, "eps_placement"},
-    {"tensorflow", "adagrad", "l1", "0.1", "metric"},
     {"keras", "ftrl", "learning_rate_power", "-0.7", "lr_power"},
     {"tensorflow", "ftrl", "lr_power", "-0.7", "lr_power"},
     {"caffe", "adam", NULL, NULL, "eps_placement"},
     {"mxnet", "adam", NULL, NULL, "eps_placement"},
     {"mxnet", "rmsprop", NULL, NULL, "eps_placement"},
     {"mxnet2", "adam", NULL, NULL, "eps_placement"},
-    {"sklearn", "sgd", "penalty", "l1", "l1_cumulative"},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
