@@ -145,7 +145,6 @@ class ScalarBench:
         Links the judges, one object replaced; returns {judge: output} of those that failed. The
         oracle starts with the case that is likely to notice, and runs as a whole if it does not.
         """
-        caught = {}
         library = [mutated if one == replaced else self.object(one) for one in self.sources]
         for name in judges:
             main = self.mains[name]
@@ -155,9 +154,8 @@ class ScalarBench:
             for case in self.cases(replaced) if name == "oracle" else [[]]:
                 status, output = run([program, "scalar", *case])
                 if verdict(status, output):
-                    caught[name] = output
-                    break
-        return caught
+                    return {name: output}
+        return {}
 
     def baseline(self):
         failed = self.judge(self.folder, None, None, JUDGES + OTHERS)

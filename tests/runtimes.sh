@@ -74,7 +74,7 @@ grind() {
 find_planted_value() {
     rm -rf "$folder/cl"
     cp -R "$kernels" "$folder/cl"
-    sed 's/squares\[k\] = zeros\[k\] = 0\.0f/squares[k] = 0.0f/' "$kernels/step.cl" \
+    sed 's/report->squares\[n\] = report->zeros\[n\] = 0\.0f/report->squares[n] = 0.0f/' "$kernels/step.cl" \
         >"$folder/cl/step.cl"
     ! cmp -s "$kernels/step.cl" "$folder/cl/step.cl" ||
         fail 'cl/step.cl no longer has the zeros that are to be taken out'
