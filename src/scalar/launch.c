@@ -98,6 +98,7 @@ static void accumulate(const struct tik_launch *l, uint64_t b)
     tik_scalar_accumulate(plan_of(l), &block);
 }
 
+/* What is not finite is counted before the limit, which would make an infinity finite. */
 static void norm_blocks(const struct tik_launch *l, uint64_t b)
 {
     const struct tik_gather *gather = &plan_of(l)->gather;
@@ -107,20 +108,18 @@ static void norm_blocks(const struct tik_launch *l, uint64_t b)
     const float *g = block.g;
     float *sums = floats(l->work->sums, block.place.slot);
     const uint32_t plane = l->work->plane;
+    struct tik_gather unlimited = *gather;
+    unlimited.limit = false;
 
-    if (gather->guard) {
-        /* Before the limit, which would make an infinity finite. */
-        struct tik_gather unlimited = *gather;
-        unlimited.limit = false;
-        tik_scalar_gather(&unlimited, &l->gradient, n, g, block.state[TIK_SUM],
-                          gather->unscale ? block.control->coming : 1.0f, prepared);
-        sums[2 * (size_t)plane] = tik_scalar_bad(n, prepared);
-    }
     if (tik_scalar_gathers(gather)) {
-        tik_scalar_gather(gather, &l->gradient, n, g, block.state[TIK_SUM],
+        tik_scalar_gather(&unlimited, &l->gradient, n, g, block.state[TIK_SUM],
                           gather->unscale ? block.control->coming : 1.0f, prepared);
         g = prepared;
     }
+    if (gather->guard)
+        sums[2 * (size_t)plane] = tik_scalar_bad(n, g);
+    if (gather->limit && !gather->late)
+        tik_scalar_limit_by_value(n, &l->gradient, prepared);
     sums[0] = tik_scalar_squares(n, g);
     if (gather->clip == TIK_CLIP_ADAPTIVE)
         sums[plane] = tik_scalar_squares(n, block.p);
