@@ -307,9 +307,9 @@ static void list_norm(struct run *r)
     if (!tik_gather_looks(gather))
         return;
     add(r, TIK_NORM_BLOCKS, scope);
-    if (gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE)
+    if (tik_gather_units(gather))
         add(r, TIK_NORM_UNITS, scope);
-    if (gather->clip == TIK_CLIP_ALL || gather->guard)
+    if (tik_gather_finishes(gather))
         add(r, TIK_NORM_FINISH, scope);
 }
 

@@ -39,6 +39,16 @@ bool tik_gather_looks(const struct tik_gather *gather)
     return gather->clip != TIK_CLIP_NONE || gather->guard;
 }
 
+bool tik_gather_units(const struct tik_gather *gather)
+{
+    return gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE;
+}
+
+bool tik_gather_finishes(const struct tik_gather *gather)
+{
+    return gather->clip == TIK_CLIP_ALL || gather->guard;
+}
+
 enum tik_scope tik_gather_scope(const struct tik_gather *gather)
 {
     return gather->clip == TIK_CLIP_ADAPTIVE ? TIK_SCOPE_ROW : TIK_SCOPE_TENSOR;
@@ -298,8 +308,7 @@ static void define_norm(struct text *text, const struct tik_gather *gather)
 {
     add_gather(text, gather, "unscale_by_coming");
     add(text, " -DSUM=%d -DCLIP_ALL=%d -DUNITS=%d -DSECOND=%d -DCHECK=%d -DCLIP_UNIT=%s",
-        gather->mean, gather->clip == TIK_CLIP_ALL,
-        gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE,
+        gather->mean, gather->clip == TIK_CLIP_ALL, tik_gather_units(gather),
         gather->clip == TIK_CLIP_ADAPTIVE, gather->guard,
         gather->clip == TIK_CLIP_ADAPTIVE ? "clip_adaptive" : "clip_norm");
 }
@@ -310,8 +319,7 @@ static void define_group(struct text *text, const struct tik_plan *plan)
     const char *shape = stage_name(form->shape, "l1_ball");
     add(text, "-DGUARD=%d -DPROJECT=%d -DFACTOR=%s -DHEIGHT=height_%s -DREST=rest_%s -DBALL=%d",
         plan->gather.guard, form->factor == NULL, stage_name(form->factor, "factor_ball"), shape,
-        shape,
-        form->shape_twin != NULL && form->shape_twin->ball);
+        shape, form->shape_twin != NULL && form->shape_twin->ball);
 }
 
 /* Pointers and their choice in many.cl, by the number of states. */
@@ -373,9 +381,10 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
 {
     bool equal = a->kind == b->kind && same_gather(&a->gather, &b->gather) && a->rule == b->rule &&
                  a->variant == b->variant && a->maximize == b->maximize &&
-                 a->decoupled == b->decoupled && a->before == b->before && a->diagonal == b->diagonal &&
-                 a->cumulative == b->cumulative && a->ema == b->ema && a->report == b->report &&
-                 a->late == b->late && a->packed == b->packed && a->group == b->group;
+                 a->decoupled == b->decoupled && a->before == b->before &&
+                 a->diagonal == b->diagonal && a->cumulative == b->cumulative && a->ema == b->ema &&
+                 a->report == b->report && a->late == b->late && a->packed == b->packed &&
+                 a->group == b->group;
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
         equal &= same_stages(&a->penalty[i], &b->penalty[i]);
     return equal;

@@ -53,7 +53,7 @@ struct tik_plan {
     bool ema;
     bool report;
     uint32_t packed; /* tensors in buffers of their own that one launch takes; 0: of one tensor */
-    bool late; /* what reads the new p comes after penalties on units */
+    bool late;       /* what reads the new p comes after penalties on units */
     size_t penalty_count;
     struct tik_plan_penalty penalty[TIK_PENALTY_SLOTS];
     const struct tik_group_form *group; /* of TIK_PROGRAM_GROUP */
@@ -79,6 +79,12 @@ bool tik_plan_elementwise(const struct tik_plan *plan);
 
 /* Whether there is anything to know of the gradients before a step. */
 bool tik_gather_looks(const struct tik_gather *gather);
+
+/* Whether tensors or rows are clipped each by a factor of its own. */
+bool tik_gather_units(const struct tik_gather *gather);
+
+/* Whether one launch has to finish what is known of all gradients. */
+bool tik_gather_finishes(const struct tik_gather *gather);
 
 /* The units whose norms clip. */
 enum tik_scope tik_gather_scope(const struct tik_gather *gather);

@@ -96,7 +96,7 @@ static void add_norm(struct list *list)
     const struct tik_optimizer *optimizer = list->optimizer;
     const struct tik_gather *gather = &optimizer->gather;
     const enum tik_scope scope = tik_gather_scope(gather);
-    const bool units = gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE;
+    const bool units = tik_gather_units(gather);
     struct tik_program *program = list->view->norm;
     for (size_t i = 0; i < optimizer->store.piece_count; i++) {
         if (is_empty(optimizer, i))

@@ -84,8 +84,8 @@ static enum tik_status check_streams(const struct tik_optimizer *optimizer)
     for (size_t i = 0; i < optimizer->store.piece_count; i++) {
         const struct tik_piece *piece = &optimizer->store.pieces[i];
         const struct tik_plan *plan = &optimizer->groups[piece->group].plan;
-        bool whole = plan->variant->measure != NULL || plan->late ||
-                     plan->gather.clip == TIK_CLIP_TENSOR || plan->gather.clip == TIK_CLIP_ADAPTIVE;
+        bool whole =
+            plan->variant->measure != NULL || plan->late || tik_gather_units(&plan->gather);
         for (size_t k = 0; k < plan->penalty_count; k++)
             whole |= plan->penalty[k].group != NULL;
         if (piece->stream != NULL && whole)
@@ -148,7 +148,7 @@ void tik_optimizer_needs(const struct tik_optimizer *optimizer, struct tik_needs
     *needs = (struct tik_needs){
         .scopes[TIK_SCOPE_TENSOR] = true,
         .norms = tik_gather_looks(gather),
-        .clips = gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE,
+        .clips = tik_gather_units(gather),
         .report = optimizer->options.report,
         .norm_scope = tik_gather_scope(gather),
         .planes = gather->guard                       ? 3

@@ -234,12 +234,12 @@ static bool is_wanted(const struct tik_plan *plan, enum tik_kernel kernel)
     const bool group = plan->kind == TIK_PROGRAM_GROUP;
     const bool factor = group && plan->group->factor != NULL;
     const bool measured = step && plan->variant->measure != NULL;
-    const bool units = gather->clip == TIK_CLIP_TENSOR || gather->clip == TIK_CLIP_ADAPTIVE;
+    const bool units = tik_gather_units(gather);
     const bool wanted[TIK_KERNELS] = {
         [TIK_ACCUMULATE] = norm && gather->mean,
         [TIK_NORM_BLOCKS] = norm && tik_gather_looks(gather),
         [TIK_NORM_UNITS] = norm && units,
-        [TIK_NORM_FINISH] = norm && (gather->clip == TIK_CLIP_ALL || gather->guard),
+        [TIK_NORM_FINISH] = norm && tik_gather_finishes(gather),
         [TIK_GROUP_BLOCKS] = factor,
         [TIK_GROUP_FACTORS] = factor,
         [TIK_GROUP_SCALE] = factor,
