@@ -118,21 +118,11 @@ static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
     for (size_t i = 0; i < TENSORS; i++) {
         const uint32_t row = tensors[i].row, rows = tensors[i].length / row;
         struct tik_span *span = &t->span[scope][i];
-        *span = (struct tik_span){.first = tensors[i].first,
-                                  .length = tensors[i].length,
-                                  .step = row,
-                                  .stride = 1,
-                                  .units = 1,
-                                  .columns = row};
-        if (scope == TIK_SCOPE_ROW) {
-            span->length = row;
-            span->units = rows;
-        }
-        if (scope == TIK_SCOPE_COLUMN) {
-            span->length = rows;
-            span->step = 1;
-            span->stride = span->units = row;
-        }
+        const struct tik_entry entry = {.rank = 2,
+                                        .shape = (size_t[]){rows, row},
+                                        .count = tensors[i].length,
+                                        .first = tensors[i].first};
+        tik_span_cut(&entry, scope, span);
         span->block = (uint32_t)spans->blocks;
         span->order = (uint32_t)spans->units;
         span->slot = slots;
