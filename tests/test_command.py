@@ -138,6 +138,29 @@ class Rules(unittest.TestCase):
         self.assertEqual([line for line in lines if line != line.rstrip()], [])
 
 
+    def cost(self, *arguments):
+        done = run("rules", "--json", *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        found = json.loads(done.stdout)
+        self.assertEqual(list(found), ["rule", "policy", "launches", "bytes_per_parameter"])
+        return found["launches"], found["bytes_per_parameter"]
+
+    def test_policy(self):
+        self.assertEqual(self.cost("--rule", "adam"), (1, 28))
+        self.assertEqual(self.cost("--rule", "adam:amsgrad=true"), (1, 36))
+        self.assertEqual(self.cost("--rule", "adamw", "--policy", "ema=0.9,zero_grad=true"), (1, 40))
+        around = "max_norm=1,ema=0.9,zero_grad=true,l1,weight=1e-4"
+        self.assertEqual(self.cost("--rule", "adamw", "--policy", around), (3, 44))
+        self.assertGreater(self.cost("--rule", "sgd", "--policy", "group_lasso,weight=1")[0], 1)
+        line = run("rules", "--rule", "sgd:momentum=0.9", "--policy", "max_norm=1").stdout
+        due = "sgd momentum=0.9,max_norm=1: 3 launches a step for a group's tensors in the library's"
+        self.assertEqual(line, due + " memory, 24 bytes a parameter\n")
+        for arguments, word in (["--policy", "ema=0.9"], "--rule"), (["--rule", "sgx"], "'sgx'"):
+            done = run("rules", *arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(word, done.stderr)
+
+
 class Devices(InFolder):
     KEYS = "index platform name driver version type usable chosen host_unified_memory conformance"
 

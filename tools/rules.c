@@ -7,15 +7,20 @@
 
 #include <getopt.h>
 
+#include "rules.h"
+
 static const char help[] =
-    "usage: tikhonov rules [--json]\n\n"
-    "Lists the rules, the penalties and the presets: equation, options with "
-    "default and range,\n"
-    "states, bytes that a step moves for each float32 parameter, launches of "
-    "a step, what a\n"
-    "library has in another way, and the source.\n\n"
-    "  --json         prints one JSON object\n"
-    "  --help, -h     this text\n";
+    "usage: tikhonov rules [--json]\n"
+    "       tikhonov rules --rule RULE [--policy ITEM,...] [--json]\n\n"
+    "Lists the rules, the penalties and the presets: equation, options with default and range,\n"
+    "states, bytes that a step moves for each float32 parameter, launches of a step, what a\n"
+    "library has in another way, and the source. Or tells what a step of one policy costs.\n\n"
+    "  --rule RULE        launches and bytes of this rule alone, as in adamw or\n"
+    "                     sgd:momentum=0.9:nesterov=true\n"
+    "  --policy ITEM,...  with these options, penalties and what is around the step, as in\n"
+    "                     max_norm=1,ema=0.999,l1,weight=1e-4; see 'tikhonov bench --help'\n"
+    "  --json             prints one JSON object\n"
+    "  --help, -h         this text\n";
 
 static const char *const applications[] = {"coupled", "decoupled", "proximal"};
 
@@ -342,18 +347,27 @@ static int print_tables(void)
 
 int rules_run(int argc, char **argv)
 {
-    enum { JSON = 256 };
+    enum { JSON = 256, RULE, POLICY };
     static const struct option options[] = {
+        {"rule", required_argument, NULL, RULE},
+        {"policy", required_argument, NULL, POLICY},
         {"json", no_argument, NULL, JSON},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
+    const char *rule = NULL, *policy = NULL;
     bool json = false;
     opterr = 0;
     for (int result; (result = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         switch (result) {
         case JSON:
             json = true;
+            break;
+        case RULE:
+            rule = optarg;
+            break;
+        case POLICY:
+            policy = optarg;
             break;
         case 'h':
             fputs(help, stdout);
@@ -364,5 +378,9 @@ int rules_run(int argc, char **argv)
     }
     if (optind < argc)
         return command_bad_operand(argv[optind]);
+    if (policy != NULL && rule == NULL)
+        return command_error(COMMAND_USAGE, "--policy is '%s', but there is no --rule", policy);
+    if (rule != NULL)
+        return rules_policy_print(rule, policy, json);
     return json ? print_json() : print_tables();
 }
