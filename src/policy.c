@@ -163,6 +163,14 @@ enum tik_status tik_policy_add_penalty(struct tik_policy *policy, const char *na
     return TIK_OK;
 }
 
+/* Why the mathematics has no such application of the penalty; NULL: it has, or it is none. */
+static const char *forbids_application(const struct tik_penalty_row *row, const char *application)
+{
+    if (strcmp(application, "coupled") == 0)
+        return row->not_coupled;
+    return strcmp(application, "decoupled") == 0 ? row->not_decoupled : NULL;
+}
+
 static enum tik_status set_penalty_option(struct tik_policy *policy, size_t index, const char *name,
                                           const char *text, double value)
 {
@@ -172,11 +180,18 @@ static enum tik_status set_penalty_option(struct tik_policy *policy, size_t inde
     struct tik_policy_penalty *penalty = &policy->penalty[index];
     char owner[64];
     snprintf(owner, sizeof owner, "penalty %s", penalty->row->info.name);
-    if (penalty->row->scope != NULL && strcmp(name, "metric") == 0)
-        return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "%s has no option metric: where each element has its own step, the "
-                             "proximal point of a whole row, column or tensor has no closed form",
-                             owner);
+    if (penalty->row->not_diagonal != NULL && strcmp(name, "metric") == 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s has no option metric: %s", owner,
+                             penalty->row->not_diagonal);
+    const char *why = text != NULL && strcmp(name, "application") == 0
+                          ? forbids_application(penalty->row, text)
+                          : NULL;
+    if (why != NULL) {
+        const struct tik_penalty_info *info = &penalty->row->info;
+        const size_t i = tik_option_find(info->options, info->option_count, name);
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s: application is '%s': %s; allowed is %s",
+                             owner, text, why, info->options[i].range);
+    }
     return set_option(penalty->row->info.options, penalty->row->info.option_count, owner, name,
                       text, value, penalty->option);
 }

@@ -99,6 +99,8 @@ struct tik_penalty_form {
 
 struct tik_penalty_row {
     struct tik_penalty_info info;
+    const char *not_coupled, *not_decoupled; /* why, where the application is not allowed */
+    const char *not_diagonal;                /* why there is no option metric; NULL: there is */
     /* Which form these options ask for; NULL, and the error set, when there is none. */
     const struct tik_penalty_form *(*choose)(const double *options);
     /* The scalars of a step whose own learning rate is lr, in double, rounded once into *out. */

@@ -45,6 +45,9 @@ class Errors(InFolder):
         self.assert_step_fails(["--loss-scale", "1e99"], "loss_scale is 1e+99", "2^100")
         for number in ["", "0", "-1", "1.5", "1e2", "99999", "two"]:
             self.assert_step_fails(["--threads", number], "--threads is '%s'" % number, "1 to 1024")
+        for bytes in ["", "0", "-1", "1.5", "64Ti", "much"]:
+            due = "--memory-limit is '%s'; a number of bytes is due" % bytes
+            self.assert_step_fails(["--memory-limit", bytes], due)
         self.assert_step_fails(["--verify", "some"], "'some'", "all, sample or off")
 
     def test_options(self):

@@ -46,6 +46,9 @@ static const char help[] =
     "                      off); where they differ, nothing is written\n"
     "  --strict            fails where the scalar path would have to take over from the device\n"
     "  --threads N         threads of the scalar path; the bits do not depend on it\n"
+    "  --memory-limit B    bytes of the device's memory, as in 512Mi: what does not fit goes through\n"
+    "                      it chunk by chunk (chunks have 16 Ki elements at least); the bits do\n"
+    "                      not depend on it\n"
     "  --help, -h          this text\n\n"
     "Files are written beside their places, flushed, and renamed. Exit status: 0 done; 1 the work\n"
     "failed; 2 wrong usage or bad input. The files are as before unless it is 0.\n";
@@ -74,6 +77,7 @@ enum {
     STRICT,
     THREADS,
     PRESET,
+    MEMORY_LIMIT,
 };
 
 static const struct option options[] = {
@@ -100,6 +104,7 @@ static const struct option options[] = {
     {"strict", no_argument, NULL, STRICT},
     {"threads", required_argument, NULL, THREADS},
     {"preset", required_argument, NULL, PRESET},
+    {"memory-limit", required_argument, NULL, MEMORY_LIMIT},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -114,6 +119,16 @@ static int read_verify(struct step_arguments *arguments, const char *text)
             return COMMAND_OK;
         }
     return command_error(COMMAND_USAGE, "--verify is '%s'; all, sample or off is due", text);
+}
+
+static int read_memory_limit(struct step_arguments *arguments, const char *text)
+{
+    size_t bytes;
+    if (!command_parse_count(text, strlen(text), 0x1p60, &bytes))
+        return command_error(COMMAND_USAGE,
+                             "--memory-limit is '%s'; a number of bytes is due, as in 512Mi", text);
+    arguments->options.memory_limit = bytes;
+    return COMMAND_OK;
 }
 
 static int add_text(struct text_list *list, const char *option, char *text)
@@ -153,6 +168,8 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
         return read_verify(arguments, text);
     case THREADS:
         return command_parse_threads(text, &arguments->threads);
+    case MEMORY_LIMIT:
+        return read_memory_limit(arguments, text);
     case STRICT:
         arguments->strict = true;
         return COMMAND_OK;
