@@ -4,43 +4,49 @@
 
 #include "types.h"
 
-tik_rule_twin tik_scalar_sgd, tik_scalar_sgd_momentum, tik_scalar_sgd_nesterov;
-tik_rule_twin tik_scalar_sgd_paced, tik_scalar_sgd_paced_nesterov;
-tik_rule_twin tik_scalar_adam, tik_scalar_adam_amsgrad;
-tik_rule_twin tik_scalar_nadam, tik_scalar_radam, tik_scalar_adamax, tik_scalar_adabelief;
-tik_rule_twin tik_scalar_ademamix, tik_scalar_adagrad, tik_scalar_adadelta, tik_scalar_lion;
-tik_rule_twin tik_scalar_rmsprop, tik_scalar_rmsprop_momentum, tik_scalar_rmsprop_centered;
-tik_rule_twin tik_scalar_rmsprop_centered_momentum, tik_scalar_rprop, tik_scalar_asgd;
-tik_rule_twin tik_scalar_ftrl;
-tik_rule_twin tik_scalar_lamb, tik_scalar_lamb_plain;
-tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
-tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;
+TIK_WIDE tik_rule_twin tik_scalar_sgd, tik_scalar_sgd_momentum, tik_scalar_sgd_nesterov;
+TIK_WIDE tik_rule_twin tik_scalar_sgd_paced, tik_scalar_sgd_paced_nesterov;
+TIK_WIDE tik_rule_twin tik_scalar_adam, tik_scalar_adam_amsgrad;
+TIK_WIDE tik_rule_twin tik_scalar_nadam, tik_scalar_radam, tik_scalar_adamax, tik_scalar_adabelief;
+TIK_WIDE tik_rule_twin tik_scalar_ademamix, tik_scalar_adagrad, tik_scalar_adadelta,
+    tik_scalar_lion;
+TIK_WIDE tik_rule_twin tik_scalar_rmsprop, tik_scalar_rmsprop_momentum, tik_scalar_rmsprop_centered;
+TIK_WIDE tik_rule_twin tik_scalar_rmsprop_centered_momentum, tik_scalar_rprop, tik_scalar_asgd;
+TIK_WIDE tik_rule_twin tik_scalar_ftrl;
+TIK_WIDE tik_rule_twin tik_scalar_lamb, tik_scalar_lamb_plain;
+TIK_WIDE tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
+TIK_WIDE tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;
 
-tik_measure_twin tik_scalar_lamb_measure, tik_scalar_lars_measure, tik_scalar_lars_measure_decayed;
+TIK_WIDE tik_measure_twin tik_scalar_lamb_measure, tik_scalar_lars_measure,
+    tik_scalar_lars_measure_decayed;
 tik_ratio_twin tik_scalar_lamb_ratio_of, tik_scalar_lars_ratio_of;
 tik_ratio_twin tik_scalar_lars_ratio_of_decayed, tik_scalar_lars_ratio_of_apex;
 
-tik_after_twin tik_scalar_asgd_average;
+TIK_WIDE tik_after_twin tik_scalar_asgd_average;
 
-tik_rate_twin tik_scalar_adam_rate, tik_scalar_adam_amsgrad_rate, tik_scalar_nadam_rate;
-tik_rate_twin tik_scalar_radam_rate, tik_scalar_adamax_rate, tik_scalar_adabelief_rate;
-tik_rate_twin tik_scalar_ademamix_rate, tik_scalar_adagrad_rate, tik_scalar_adadelta_rate;
-tik_rate_twin tik_scalar_rmsprop_rate, tik_scalar_rmsprop_centered_rate;
+TIK_WIDE tik_rate_twin tik_scalar_adam_rate, tik_scalar_adam_amsgrad_rate, tik_scalar_nadam_rate;
+TIK_WIDE tik_rate_twin tik_scalar_radam_rate, tik_scalar_adamax_rate, tik_scalar_adabelief_rate;
+TIK_WIDE tik_rate_twin tik_scalar_ademamix_rate, tik_scalar_adagrad_rate, tik_scalar_adadelta_rate;
+TIK_WIDE tik_rate_twin tik_scalar_rmsprop_rate, tik_scalar_rmsprop_centered_rate;
 
 tik_factor_twin tik_scalar_factor_lasso, tik_scalar_factor_ball, tik_scalar_factor_coupled_lasso;
 extern const struct tik_shape_twin tik_scalar_l1_ball, tik_scalar_simplex;
 
-tik_penalty_twin tik_scalar_coupled_l1, tik_scalar_coupled_l2, tik_scalar_coupled_elastic_net;
-tik_penalty_twin tik_scalar_proximal_l1, tik_scalar_proximal_l2, tik_scalar_proximal_elastic_net;
-tik_penalty_twin tik_scalar_value_l1, tik_scalar_value_l2, tik_scalar_value_elastic_net;
-tik_penalty_twin tik_scalar_coupled_lp_three_halves, tik_scalar_coupled_lp_cubic;
-tik_penalty_twin tik_scalar_proximal_lp_three_halves, tik_scalar_proximal_lp_cubic;
-tik_penalty_twin tik_scalar_value_lp_three_halves, tik_scalar_value_lp_cubic;
-tik_penalty_twin tik_scalar_coupled_lp_power, tik_scalar_value_lp_power;
-tik_penalty_twin tik_scalar_proximal_box;
+TIK_WIDE tik_penalty_twin tik_scalar_coupled_l1, tik_scalar_coupled_l2,
+    tik_scalar_coupled_elastic_net;
+TIK_WIDE tik_penalty_twin tik_scalar_proximal_l1, tik_scalar_proximal_l2,
+    tik_scalar_proximal_elastic_net;
+TIK_WIDE tik_penalty_twin tik_scalar_value_l1, tik_scalar_value_l2, tik_scalar_value_elastic_net;
+TIK_WIDE tik_penalty_twin tik_scalar_coupled_lp_three_halves, tik_scalar_coupled_lp_cubic;
+TIK_WIDE tik_penalty_twin tik_scalar_proximal_lp_three_halves, tik_scalar_proximal_lp_cubic;
+TIK_WIDE tik_penalty_twin tik_scalar_value_lp_three_halves, tik_scalar_value_lp_cubic;
+TIK_WIDE tik_penalty_twin tik_scalar_coupled_lp_power, tik_scalar_value_lp_power;
+TIK_WIDE tik_penalty_twin tik_scalar_proximal_box;
 
-tik_own_twin tik_scalar_proximal_l1_diagonal, tik_scalar_proximal_l2_diagonal;
-tik_own_twin tik_scalar_proximal_elastic_net_diagonal, tik_scalar_proximal_lp_cubic_diagonal;
-tik_own_twin tik_scalar_proximal_lp_three_halves_diagonal, tik_scalar_proximal_l1_cumulative;
+TIK_WIDE tik_own_twin tik_scalar_proximal_l1_diagonal, tik_scalar_proximal_l2_diagonal;
+TIK_WIDE tik_own_twin tik_scalar_proximal_elastic_net_diagonal,
+    tik_scalar_proximal_lp_cubic_diagonal;
+TIK_WIDE tik_own_twin tik_scalar_proximal_lp_three_halves_diagonal,
+    tik_scalar_proximal_l1_cumulative;
 
 #endif

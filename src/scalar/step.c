@@ -1,6 +1,6 @@
 /*
- * Scalar twin of cl/step.cl: the frame of a step over one block, which stays in the first-level
- * cache while the stages, each a plain loop, go over it.
+ * Scalar twin of cl/step.cl: the frame of a step over one block, piece by piece, each of which
+ * stays in the first-level cache while the stages, plain loops, go over it.
  */
 #include "step.h"
 
@@ -11,40 +11,63 @@
 #include "numeric.h"
 #include "reduce.h"
 
-static void clip_by_factor(size_t n, float *g, float factor)
+/*
+ * Elements that the stages take at a time: so few that the streams of p, g and states run on side
+ * by side, as memory likes it best, and that a stage finds in the first-level cache what the one
+ * before it left there.
+ */
+#define PIECE 256
+
+/* The piece of a block that begins at its element `at`. */
+static struct tik_block cut(const struct tik_block *block, uint32_t at)
+{
+    struct tik_block piece = *block;
+    const uint32_t rest = block->place.length - at;
+    piece.place.length = rest < PIECE ? rest : PIECE;
+    piece.place.first += at;
+    piece.place.inside += at;
+    piece.p += at;
+    piece.g += at;
+    for (size_t k = 0; k < TIK_ARRAYS; k++)
+        if (piece.state[k] != NULL)
+            piece.state[k] += at;
+    return piece;
+}
+
+TIK_WIDE static void clip_by_factor(size_t n, float *g, float factor)
 {
     for (size_t i = 0; i < n; i++)
         g[i] = g[i] * factor;
 }
 
 /* The usual stages in one pass over what memory gives; 1 for one of them changes no bit. */
-static void unscale_and_clip(size_t n, const float *restrict g, float unscale, float factor,
-                             float *restrict out)
+TIK_WIDE static void unscale_and_clip(size_t n, const float *restrict g, float unscale,
+                                      float factor, float *restrict out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = g[i] * unscale * factor;
 }
 
-static void ascend(size_t n, float *g)
+TIK_WIDE static void ascend(size_t n, float *g)
 {
     for (size_t i = 0; i < n; i++)
         g[i] = -g[i];
 }
 
-static void subtract_step(size_t n, float *restrict p, const float *restrict step)
+TIK_WIDE static void subtract_step(size_t n, float *restrict p, const float *restrict step)
 {
     for (size_t i = 0; i < n; i++)
         p[i] = p[i] - step[i];
 }
 
-static void subtract_decay_and_step(size_t n, float *restrict p, const float *restrict step,
-                                    float decay)
+TIK_WIDE static void subtract_decay_and_step(size_t n, float *restrict p,
+                                             const float *restrict step, float decay)
 {
     for (size_t i = 0; i < n; i++)
         p[i] = p[i] - (decay * p[i] + step[i]);
 }
 
-static void decay_first(size_t n, const float *p, float decay, float *out)
+TIK_WIDE static void decay_first(size_t n, const float *p, float decay, float *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = p[i] - decay * p[i];
@@ -55,8 +78,8 @@ static void replace(size_t n, float *restrict p, const float *restrict next)
     memcpy(p, next, n * sizeof *p);
 }
 
-static void average(size_t n, float *restrict ema, const float *restrict p,
-                    const struct step_scalars *k)
+TIK_WIDE static void average(size_t n, float *restrict ema, const float *restrict p,
+                             const struct step_scalars *k)
 {
     const float decay = k->ema_decay, intake = k->ema_intake;
     for (size_t i = 0; i < n; i++)
@@ -70,13 +93,13 @@ static uint64_t find_factor(enum tik_scope scope, const struct tik_place *place,
     return scope == TIK_SCOPE_ROW ? unit_of_row(place, j) : unit_of_column(place, j);
 }
 
-static void clip_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
+TIK_WIDE static void clip_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
 {
     for (uint32_t j = 0; j < block->place.length; j++)
         g[j] = g[j] * block->clips[find_factor(scope, &block->place, j)];
 }
 
-static void grouped_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
+TIK_WIDE static void grouped_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
 {
     for (uint32_t j = 0; j < block->place.length; j++)
         g[j] = g[j] + block->factors[find_factor(scope, &block->place, j)] * block->p[j];
@@ -132,6 +155,14 @@ static const float *prepare(const struct tik_plan *plan, const struct step_scala
     return out;
 }
 
+TIK_WIDE static uint32_t count_zeros(size_t n, const float *p)
+{
+    uint32_t zeros = 0;
+    for (size_t i = 0; i < n; i++)
+        zeros += p[i] == 0.0f;
+    return zeros;
+}
+
 static void report(const struct tik_plan *plan, const struct step_scalars *step,
                    const struct tik_block *block)
 {
@@ -144,30 +175,40 @@ static void report(const struct tik_plan *plan, const struct step_scalars *step,
     block->partial->penalty = tik_block_sum(terms);
     block->partial->squares = tik_scalar_squares(n, p);
 
-    uint32_t zeros = 0;
-    for (size_t i = 0; i < n; i++)
-        zeros += p[i] == 0.0f;
-    block->partial->zeros = zeros;
+    block->partial->zeros = count_zeros(n, p);
+}
+
+/* What reads the new p, but for the report, whose sums are of whole blocks. */
+static void late_piece(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *piece)
+{
+    if (plan->variant->after_twin != NULL)
+        plan->variant->after_twin(piece->place.length, piece->p, piece->state, row->rule);
+    if (plan->ema)
+        average(piece->place.length, piece->state[TIK_EMA], piece->p, &row->step);
 }
 
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block)
 {
-    if (plan->variant->after_twin != NULL)
-        plan->variant->after_twin(block->place.length, block->p, block->state, row->rule);
-    if (plan->ema)
-        average(block->place.length, block->state[TIK_EMA], block->p, &row->step);
+    for (uint32_t at = 0; at < block->place.length; at += PIECE) {
+        const struct tik_block piece = cut(block, at);
+        late_piece(plan, row, &piece);
+    }
     if (plan->report)
         report(plan, &row->step, block);
+}
+
+TIK_WIDE static void accumulate(size_t n, float *restrict sum, const float *restrict g)
+{
+    for (size_t i = 0; i < n; i++)
+        sum[i] = sum[i] + g[i];
 }
 
 void tik_scalar_accumulate(const struct tik_plan *plan, const struct tik_block *block)
 {
     const size_t n = block->place.length;
-    float *restrict sum = block->state[TIK_SUM];
-    const float *restrict g = block->g;
-    for (size_t i = 0; i < n; i++)
-        sum[i] += g[i];
+    accumulate(n, block->state[TIK_SUM], block->g);
     if (plan->gather.zero_grad)
         memset(block->g, 0, n * sizeof *block->g);
 }
@@ -182,7 +223,7 @@ void tik_scalar_clear(const struct tik_plan *plan, const struct tik_block *block
 }
 
 static void keep_states(const struct tik_plan *plan, const struct tik_block *block,
-                        float old[TIK_MAX_STATES][TIK_BLOCK])
+                        float old[TIK_MAX_STATES][PIECE])
 {
     for (size_t k = 0; k < plan->variant->state_count; k++)
         memcpy(old[k], block->state[k], block->place.length * sizeof *old[k]);
@@ -201,21 +242,21 @@ static void proximal(const struct tik_plan *plan, const struct tik_row *row,
     }
 }
 
-void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
-                     const struct tik_block *block)
+static void step_piece(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *piece)
 {
-    float gradient[TIK_BLOCK], taken[TIK_BLOCK], rate[TIK_BLOCK], old[TIK_MAX_STATES][TIK_BLOCK];
-    const size_t n = block->place.length;
+    float gradient[PIECE], taken[PIECE], rate[PIECE], old[TIK_MAX_STATES][PIECE];
+    const size_t n = piece->place.length;
     const struct step_scalars *step = &row->step;
-    float *p = block->p;
-    const float *g = prepare(plan, step, block, gradient);
+    float *p = piece->p;
+    const float *g = prepare(plan, step, piece, gradient);
     if (plan->diagonal)
-        keep_states(plan, block, old);
+        keep_states(plan, piece, old);
     if (plan->before)
         decay_first(n, p, step->decay, p);
-    plan->variant->twin(n, p, g, block->state, row->rule, taken);
+    plan->variant->twin(n, p, g, piece->state, row->rule, taken);
     if (plan->diagonal)
-        plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, block->state,
+        plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, piece->state,
                                  row->rule, rate);
     if (plan->rule->replaces)
         replace(n, p, taken);
@@ -223,10 +264,21 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
         subtract_decay_and_step(n, p, taken, step->decay);
     else
         subtract_step(n, p, taken);
-    proximal(plan, row, block, rate);
-    tik_scalar_clear(plan, block);
-    if (!plan->late)
-        tik_scalar_late(plan, row, block);
+    proximal(plan, row, piece, rate);
+    tik_scalar_clear(plan, piece);
+}
+
+void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *block)
+{
+    for (uint32_t at = 0; at < block->place.length; at += PIECE) {
+        const struct tik_block piece = cut(block, at);
+        step_piece(plan, row, &piece);
+        if (!plan->late)
+            late_piece(plan, row, &piece);
+    }
+    if (!plan->late && plan->report)
+        report(plan, &row->step, block);
 }
 
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,

@@ -6,6 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Before a function with a loop over many elements: it is compiled for the wide vectors of newer
+ * processors as well, and the loader takes the best of them (src/meson.build says where). Operations
+ * are rounded alike in vectors of every width, so that no bit depends on it. At the definition; or
+ * at the prototype, of what other files know by pointers alone.
+ */
+#ifndef TIK_WIDE
+#define TIK_WIDE
+#endif
+
 /* OpenCL C's names, for the headers that both sides read. */
 typedef uint32_t tik_uint;
 typedef uint64_t tik_ulong;
