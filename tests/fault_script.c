@@ -21,6 +21,11 @@ static const struct script_action alone[] = {
     {SCRIPT_STEP, 2},   {SCRIPT_SYNC, 0},
 };
 
+static const struct script_action prepared[] = {
+    {SCRIPT_CREATE, 0},    {SCRIPT_GROUP, 1}, {SCRIPT_TENSOR, 2}, {SCRIPT_PREPARE, 0},
+    {SCRIPT_GRADIENTS, 0}, {SCRIPT_STEP, 0},  {SCRIPT_READ, 0},
+};
+
 static const struct script_action around[] = {
     {SCRIPT_CREATE, 0},    {SCRIPT_GROUP, 0},  {SCRIPT_GROUP, 1},     {SCRIPT_TENSOR, 0},
     {SCRIPT_TENSOR, 1},    {SCRIPT_TENSOR, 2}, {SCRIPT_PREPARE, 0},   {SCRIPT_GRADIENTS, 0},
@@ -427,6 +432,12 @@ void script_full(struct script *script, const char *name, enum tik_verify verify
 void script_alone(struct script *script, const char *name)
 {
     *script = (struct script){.name = name, .actions = alone, .count = LENGTH(alone)};
+    expect(script);
+}
+
+void script_prepared(struct script *script, const char *name)
+{
+    *script = (struct script){.name = name, .actions = prepared, .count = LENGTH(prepared)};
     expect(script);
 }
 

@@ -53,6 +53,8 @@ struct script {
 void script_full(struct script *script, const char *name, enum tik_verify verify);
 /* One tensor under sgd without more: a step of one command. */
 void script_alone(struct script *script, const char *name);
+/* Likewise, prepared before its step. */
+void script_prepared(struct script *script, const char *name);
 /* As the full one, with what is done around a step: two ways. */
 void script_around(struct script *script, const char *name, size_t way, enum tik_verify verify);
 /* As the one alone, with a guard, and so many steps that the host has to look in the last. */

@@ -22,6 +22,11 @@ bool suite_single(void)
     return sizes_are("single");
 }
 
+bool suite_whole(void)
+{
+    return sizes_are("whole");
+}
+
 int suite_main(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);

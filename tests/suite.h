@@ -11,6 +11,8 @@
 bool suite_small(void);
 /* TIKHONOV_TEST_SIZES=single: likewise, and one tensor a group, at the beginning of its buffer. */
 bool suite_single(void);
+/* TIKHONOV_TEST_SIZES=whole: all combinations, where else a sample is taken. For slow suites. */
+bool suite_whole(void);
 
 /* Runs a suite without a device; main's exit status. */
 int suite_main(Suite *suite);

@@ -153,20 +153,25 @@ static void describe(const struct oracle_policy *policy, const char *form, doubl
 /* ---- runs ---- */
 
 /* Whether a penalty fits the rule; that it is refused where it does not is seen here too. */
-static bool is_taken(const char *rule, const struct oracle_penalty *penalty)
+static bool is_taken(const char *name, const struct oracle_penalty *penalty)
 {
+    const struct oracle_rule *rule = oracle_rule_find(name);
     if (penalty->name == NULL)
         return true;
-    if (!suite_takes_penalties(rule))
+    if (!suite_takes_penalties(name))
         return false;
-    if (!penalty->diagonal || oracle_rule_find(rule)->diagonal)
+    const bool doubles = rule->own_decay && strcmp(penalty->name, "l2") == 0 &&
+                         strcmp(penalty->application, "proximal") != 0;
+    if (!doubles && (rule->diagonal || !penalty->diagonal))
         return true;
     struct tik_policy *policy;
-    judge_ok(tik_policy_create(rule, &policy));
+    judge_ok(tik_policy_create(name, &policy));
     judge_ok(tik_policy_add_penalty(policy, penalty->name, NULL));
-    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "proximal"));
-    judge_ok(tik_policy_set_penalty_text(policy, 0, "metric", "diagonal"));
-    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(policy), penalty->name, "diagonal", rule);
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", penalty->application));
+    if (penalty->diagonal)
+        judge_ok(tik_policy_set_penalty_text(policy, 0, "metric", "diagonal"));
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(policy), penalty->name,
+                  doubles ? "not proximal" : "diagonal", name);
     tik_policy_destroy(policy);
     return false;
 }
@@ -236,29 +241,91 @@ static void add_to_total(const struct twins_tally *tally)
                   tally->different, tally->words, tally->first);
 }
 
+/* ---- which forms and penalties come together ---- */
+
+static bool same_word(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool is_shaped(const struct judge_form *form)
+{
+    const char *name = form->penalties[0].name;
+    return name != NULL && oracle_penalty_find(name)->shaped;
+}
+
+/* Alike are penalties that are applied in the same way: coupled, decoupled by lr, proximal, ... */
+static bool are_alike(const struct judge_form *a, const struct judge_form *b)
+{
+    const struct oracle_penalty *p = a->penalties, *q = b->penalties;
+    return (p[0].name == NULL) == (q[0].name == NULL) &&
+           (p[1].name == NULL) == (q[1].name == NULL) &&
+           (a->weight_decay != 0) == (b->weight_decay != 0) &&
+           same_word(p[0].application, q[0].application) &&
+           same_word(p[0].convention, q[0].convention) && p[0].diagonal == q[0].diagonal &&
+           is_shaped(a) == is_shaped(b);
+}
+
+/* The which-th of the rules that take a penalty this one is, and how many there are. */
+static size_t rank_rule(size_t rule, const struct oracle_penalty *penalty, size_t *count)
+{
+    size_t rank = 0;
+    *count = 0;
+    for (size_t r = 0; tik_rule_at(r) != NULL; r++)
+        if (is_taken(tik_rule_at(r)->name, penalty)) {
+            rank += r < rule;
+            (*count)++;
+        }
+    return rank;
+}
+
 /*
- * Every penalty with every form of sgd, adam and adamw; the other rules' forms without penalty and
- * with weight_decay and soft threshold, since the penalties' stages do not know the rule. At small
- * sizes every form of every rule without penalty; with the first form of sgd and of adamw, whose
- * decay is decoupled, every penalty; with that of the others, weight_decay and soft threshold.
- * Penalties on rows, columns and tensors come with the first form alone.
+ * The sample: of the n penalties that are alike and the R rules that take them, as many pairs as
+ * the greater of the two, so that each penalty comes with a rule and each rule with one of them.
+ */
+static bool is_drawn(size_t rule, size_t penalty)
+{
+    const struct judge_form *all;
+    const size_t count = judge_forms(&all);
+    size_t rules, alike = 0, before = 0;
+    const size_t rank = rank_rule(rule, &all[penalty].penalties[0], &rules);
+    for (size_t k = 1; k < count; k++)
+        if (are_alike(&all[k], &all[penalty])) {
+            before += k < penalty;
+            alike++;
+        }
+    const size_t turn = alike < rules ? alike : rules;
+    return rank % turn == before % turn;
+}
+
+/*
+ * TIKHONOV_TEST_SIZES=whole: every penalty with every form of sgd, adam and adamw, the other rules'
+ * forms without penalty and with weight_decay and soft threshold. Else every form without penalty,
+ * and of the pairs of rules and penalties the sample above, the rule's forms taking turns. At small
+ * sizes, where each program is dear, every form without penalty, and every penalty with sgd, whose
+ * programs they share. Penalties on rows, columns and tensors come with the first form alone.
  * Where the local size is set, what is tried is the frame and its sums, and with TIKHONOV_CORRECT
  * the quotients and roots: a few policies will do.
  */
-static bool is_wanted(const char *rule, size_t form, size_t penalty)
+static bool is_wanted(size_t rule, size_t form, size_t form_count, size_t penalty)
 {
     const struct judge_form *penalties;
     judge_forms(&penalties);
-    const char *name = penalties[penalty].penalties[0].name;
-    if (form > 0 && name != NULL && oracle_penalty_find(name)->shaped)
-        return false;
+    const char *name = tik_rule_at(rule)->name;
     const bool few = penalty == 0 || penalty == 2;
+    const bool shaped = is_shaped(&penalties[penalty]);
+    if (form > 0 && shaped)
+        return false;
     if (getenv("TIKHONOV_LOCAL_SIZE") != NULL || getenv("TIKHONOV_CORRECT") != NULL)
         return form == 0 && few;
-    const bool both = strcmp(rule, "sgd") == 0 || strcmp(rule, "adamw") == 0;
+    if (suite_whole())
+        return few || strcmp(name, "sgd") == 0 || strcmp(name, "adam") == 0 ||
+               strcmp(name, "adamw") == 0;
+    if (penalty == 0)
+        return true;
     if (suite_small())
-        return penalty == 0 || (form == 0 && (few || both));
-    return few || both || strcmp(rule, "adam") == 0;
+        return form == 0 && strcmp(name, "sgd") == 0;
+    return (shaped || form == penalty % form_count) && is_drawn(rule, penalty);
 }
 
 START_TEST(test_policies)
@@ -268,15 +335,21 @@ START_TEST(test_policies)
     struct oracle_policy forms[FORMS];
     struct plan plan = {
         .rule = tik_rule_at((size_t)_i),
-        .steps = suite_small() ? 2 : 3,
+        .steps = suite_single()  ? 1
+                 : suite_small() ? 2
+                                 : 3,
         .max_norm = 1e4,
     };
     choose_tensors(&plan);
     const size_t form_count = list_forms(plan.rule, forms);
     struct twins_tally tally = {.conformance = TIK_EXACT};
-    for (size_t k = 0; k < penalty_count; k++)
+    for (size_t k = 0; k < penalty_count; k++) {
+        if (!is_taken(plan.rule->name, &penalties[k].penalties[0])) {
+            refused++;
+            continue;
+        }
         for (size_t f = 0; f < form_count; f++) {
-            if (!is_wanted(plan.rule->name, f, k))
+            if (!is_wanted((size_t)_i, f, form_count, k))
                 continue;
             if (suite_small() && !suite_single() && k > 0) { /* without the longest */
                 plan.tensor_count = LENGTH(small_tensors) - 1;
@@ -286,6 +359,7 @@ START_TEST(test_policies)
             plan.penalties = &penalties[k];
             run_plan(&plan, &tally);
         }
+    }
     add_to_total(&tally);
 }
 END_TEST
@@ -303,10 +377,10 @@ START_TEST(test_unclipped)
     choose_tensors(&plan);
     const size_t form_count = list_forms(plan.rule, forms);
     struct twins_tally tally = {.conformance = TIK_EXACT};
-    /* No penalty; weight_decay and soft threshold. */
+    /* No penalty; weight_decay and soft threshold. At small sizes the first form alone. */
     for (size_t f = 0; f < form_count; f++)
         for (size_t k = 0; k < 3; k += 2) {
-            if (!is_wanted(plan.rule->name, f, k) || (suite_small() && k > 0))
+            if (!is_wanted((size_t)_i, f, form_count, k) || (suite_small() && (k > 0 || f > 0)))
                 continue;
             plan.form = forms[f];
             plan.penalties = &penalties[k];
@@ -462,7 +536,7 @@ START_TEST(test_large)
     };
     list_forms(plan.rule, forms);
     struct twins_tally tally = {.conformance = TIK_EXACT};
-    for (size_t k = 0; k < 3; k += 2) {
+    for (size_t k = suite_whole() ? 0 : 2; k < 3; k += 2) {
         plan.form = forms[0];
         plan.penalties = &penalties[k];
         run_plan(&plan, &tally);

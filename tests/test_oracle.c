@@ -125,8 +125,8 @@ START_TEST(test_rule_steps)
     struct judge_tally tally = {.subject = rule->name};
     const struct judge_form *forms;
     size_t form_count = judge_forms(&forms);
-    for (size_t i = 0; rule->forms[i].name; i++)
-        for (size_t j = 0; j < form_count; j++) {
+    for (size_t j = 0; j < form_count; j++) /* without penalty first: what is wrong is soon seen */
+        for (size_t i = 0; rule->forms[i].name; i++) {
             if (!is_possible(rule, &forms[j]) || !is_judged(_i, i, j))
                 continue;
             struct oracle_policy policy = make_policy(rule, &rule->forms[i], &forms[j]);
