@@ -341,10 +341,11 @@ static enum tik_status check_metric(const struct tik_policy *policy,
                              "proximal: the others have no metric",
                              name);
     if (policy->rule->choose(policy->option)->rate == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "penalty %s: metric is diagonal, and rule %s gives no element a step "
-                             "of its own; allowed is euclidean",
-                             name, rule);
+        return tik_error_set(
+            TIK_ERROR_ARGUMENT,
+            "penalty %s: metric is diagonal, and rule %s %s; allowed is euclidean", name, rule,
+            policy->rule->no_metric != NULL ? policy->rule->no_metric
+                                            : "gives no element a step of its own");
     return TIK_OK;
 }
 

@@ -49,6 +49,7 @@ struct tik_rule_row {
     bool replaces;             /* the stage returns the new p, not what is taken from it */
     const char *own_penalties; /* not NULL: no others go with the rule, and this says why */
     const char *own_decay;     /* not NULL: weight_decay is the rule's alone, and this says why */
+    const char *no_metric;     /* why a rule without rates has none; NULL: all elements share one */
     const char *const *carried; /* names, NULL-terminated; NULL: none */
     size_t carried_count;
     double carried_initial[TIK_MAX_CARRIED];

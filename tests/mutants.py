@@ -239,11 +239,12 @@ class KernelBench:
 
     def trial(self, row):
         text = mutate(row, (ROOT / row["file"]).read_text())
+        judge = row.get("judge", "oracle")
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             kernels = pathlib.Path(name) / "cl"
             shutil.copytree(ROOT / "cl", kernels)
             (kernels / pathlib.Path(row["file"]).name).write_text(text)
-            status, output = self.judge(kernels, row.get("judge", "oracle"), *row["case"])
+            status, output = self.judge(kernels, judge, *row["case"])
         if BUILD_FAILED.search(output):
             raise Broken(f"the kernel does not compile\n{output[-2000:]}")
         if verdict(status, output):

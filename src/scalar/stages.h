@@ -28,6 +28,7 @@ TIK_WIDE tik_rate_twin tik_scalar_adam_rate, tik_scalar_adam_amsgrad_rate, tik_s
 TIK_WIDE tik_rate_twin tik_scalar_radam_rate, tik_scalar_adamax_rate, tik_scalar_adabelief_rate;
 TIK_WIDE tik_rate_twin tik_scalar_ademamix_rate, tik_scalar_adagrad_rate, tik_scalar_adadelta_rate;
 TIK_WIDE tik_rate_twin tik_scalar_rmsprop_rate, tik_scalar_rmsprop_centered_rate;
+TIK_WIDE tik_rate_twin tik_scalar_lamb_rate;
 
 tik_factor_twin tik_scalar_factor_lasso, tik_scalar_factor_ball, tik_scalar_factor_coupled_lasso;
 extern const struct tik_shape_twin tik_scalar_l1_ball, tik_scalar_simplex;
