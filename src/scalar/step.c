@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "copy.h"
 #include "gradient.h"
 #include "norm.h"
 #include "numeric.h"
@@ -150,6 +151,15 @@ static void report(const struct tik_plan *plan, const struct step_scalars *step,
     block->partial->zeros = zeros;
 }
 
+static void copy(const struct tik_plan *plan, const struct step_scalars *step,
+                 const struct tik_block *block)
+{
+    uint16_t dice[TIK_BLOCK];
+    if (plan->copy->random)
+        tik_scalar_throw_dice(block->place.slot, &step->copy, dice);
+    plan->copy->twin(block->place.length, block->p, dice, block->low);
+}
+
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block)
 {
@@ -157,6 +167,8 @@ void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
         plan->variant->after_twin(block->place.length, block->p, block->state, row->rule);
     if (plan->ema)
         average(block->place.length, block->state[TIK_EMA], block->p, &row->step);
+    if (plan->copy != NULL)
+        copy(plan, &row->step, block);
     if (plan->report)
         report(plan, &row->step, block);
 }
