@@ -7,9 +7,8 @@
  *                 so that the copies of one p are p on average: a change of p that is too small for
  *                 the nearest copy is seen by some
  *
- * Both are sums of integers, on the bits of p: no compiler can fuse the conversion with the
- * arithmetic that made p, and no device needs cl_khr_fp16. Overflow gives infinity, NaN stays NaN,
- * quiet. The bits of chance are those of Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel
+ * Both are made of the bits of p, not by a conversion that a compiler might fuse with the product
+ * that made p, and no device needs cl_khr_fp16. Overflow gives infinity, NaN stays NaN, quiet. The bits of chance are those of Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel
  * random numbers: as easy as 1, 2, 3; SC 2011), a function of seed, step and element: whoever
  * computes an element throws the same dice. Scalar twin: src/scalar/copy.c.
  */
@@ -66,6 +65,10 @@ void throw_dice(struct dice *dice, const uint block, const struct copy_scalars k
 
 /* ---- formats ---- */
 
+/* The bits of 2^-14, from which on fp16 is normal, and what its exponents begin later than a float's. */
+#define FP16_NORMAL 0x38800000u
+#define FP16_LEAST  0x38000000u
+
 /* Whether the bits, without their sign, are those of NaN. */
 bool is_nan(const uint magnitude)
 {
@@ -73,31 +76,38 @@ bool is_nan(const uint magnitude)
 }
 
 /*
- * |p| in steps of fp16 with 16 binary places: before the point stand the bits of the lower
- * neighbour. Its exponents begin 112 later than a float's; below 2^-14 a step is 2^-24, and what
- * is left of p beyond the 16th place is `rest`, 0 or 1. From 2^16 on there is infinity alone.
+ * Steps of a format with 16 binary places: before the point stand the bits of the lower neighbour.
+ * Half a step is added, less the least bit where a tie goes down: where the lower one is even.
  */
-uint fp16_steps(const uint magnitude, uint *rest)
+uint nearest(const uint steps)
 {
-    const uint exponent = magnitude >> 23;
-    const uint digits = (magnitude & 0x7fffffu) << 2 | 0x2000000u;
-    const uint shift = min(112 - min(exponent, 112u), 31u);
-    const uint small = digits >> shift;
-    const uint large = min(magnitude - 0x38000000u, 0x0f800000u) << 3;
-    *rest = exponent <= 112 && small << shift != digits;
-    return exponent <= 112 ? small : large;
-}
-
-/* Half a step is added, less the least bit where a tie goes down: where the lower one is even. */
-uint nearest(const uint steps, const uint rest)
-{
-    return (steps + 0x7fffu + ((steps >> 16 & 1) | rest)) >> 16;
+    return (steps + 0x7fffu + (steps >> 16 & 1)) >> 16;
 }
 
 /* Up where the places and 16 bits of chance make a whole step. */
 uint stochastic(const uint steps, const uint random)
 {
     return (steps + random) >> 16;
+}
+
+/* |p| of at least 2^-14: 13 of its digits are behind the point. From 2^16 on there is infinity. */
+uint fp16_steps(const uint magnitude)
+{
+    return min(magnitude - FP16_LEAST, 0x0f800000u) << 3;
+}
+
+/*
+ * Below it a step is 2^-24, as it is for floats from 1/2 on: the sum with 1/2 is rounded to steps,
+ * and the product with 2^40, which is exact, has 16 places before its point.
+ */
+uint fp16_small_nearest(const uint magnitude)
+{
+    return as_uint(as_float(magnitude) + 0.5f) - 0x3f000000u;
+}
+
+uint fp16_small_steps(const uint magnitude)
+{
+    return (uint)(int)(as_float(magnitude) * 0x1p40f);
 }
 
 /* Sign, and the bits for the magnitude; NaN keeps the first digits of its payload. */
@@ -124,7 +134,7 @@ ushort copy_none(const float p, const uint random)
 ushort bf16_nearest(const float p, const uint random)
 {
     const uint bits = as_uint(p);
-    return bf16_word(bits, nearest(bits & 0x7fffffffu, 0));
+    return bf16_word(bits, nearest(bits & 0x7fffffffu));
 }
 
 ushort bf16_stochastic(const float p, const uint random)
@@ -135,15 +145,14 @@ ushort bf16_stochastic(const float p, const uint random)
 
 ushort fp16_nearest(const float p, const uint random)
 {
-    const uint bits = as_uint(p);
-    uint rest;
-    const uint steps = fp16_steps(bits & 0x7fffffffu, &rest);
-    return fp16_word(bits, nearest(steps, rest));
+    const uint bits = as_uint(p), magnitude = bits & 0x7fffffffu;
+    return fp16_word(bits, magnitude < FP16_NORMAL ? fp16_small_nearest(magnitude)
+                                                   : nearest(fp16_steps(magnitude)));
 }
 
 ushort fp16_stochastic(const float p, const uint random)
 {
-    const uint bits = as_uint(p);
-    uint rest;
-    return fp16_word(bits, stochastic(fp16_steps(bits & 0x7fffffffu, &rest), random));
+    const uint bits = as_uint(p), magnitude = bits & 0x7fffffffu;
+    return fp16_word(bits, stochastic(magnitude < FP16_NORMAL ? fp16_small_steps(magnitude)
+                                                              : fp16_steps(magnitude), random));
 }

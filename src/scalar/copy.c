@@ -53,11 +53,21 @@ void tik_scalar_throw_dice(uint32_t block, const struct copy_scalars *k, uint16_
 
 /* ---- formats ---- */
 
+#define FP16_NORMAL 0x38800000u
+#define FP16_LEAST  0x38000000u
+
 static inline uint32_t bits_of(float p)
 {
     uint32_t bits;
     memcpy(&bits, &p, sizeof bits);
     return bits;
+}
+
+static inline float float_of(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 static inline uint32_t least(uint32_t a, uint32_t b)
@@ -70,25 +80,29 @@ static inline bool is_nan(uint32_t magnitude)
     return magnitude > 0x7f800000u;
 }
 
-static inline uint32_t fp16_steps(uint32_t magnitude, uint32_t *rest)
+static inline uint32_t nearest(uint32_t steps)
 {
-    const uint32_t exponent = magnitude >> 23;
-    const uint32_t digits = (magnitude & 0x7fffffu) << 2 | 0x2000000u;
-    const uint32_t shift = least(112 - least(exponent, 112), 31);
-    const uint32_t small = digits >> shift;
-    const uint32_t large = least(magnitude - 0x38000000u, 0x0f800000u) << 3;
-    *rest = exponent <= 112 && small << shift != digits;
-    return exponent <= 112 ? small : large;
-}
-
-static inline uint32_t nearest(uint32_t steps, uint32_t rest)
-{
-    return (steps + 0x7fffu + ((steps >> 16 & 1) | rest)) >> 16;
+    return (steps + 0x7fffu + (steps >> 16 & 1)) >> 16;
 }
 
 static inline uint32_t stochastic(uint32_t steps, uint32_t random)
 {
     return (steps + random) >> 16;
+}
+
+static inline uint32_t fp16_steps(uint32_t magnitude)
+{
+    return least(magnitude - FP16_LEAST, 0x0f800000u) << 3;
+}
+
+static inline uint32_t fp16_small_nearest(uint32_t magnitude)
+{
+    return bits_of(float_of(magnitude) + 0.5f) - 0x3f000000u;
+}
+
+static inline uint32_t fp16_small_steps(uint32_t magnitude)
+{
+    return (uint32_t)(int32_t)(float_of(magnitude) * 0x1p40f);
 }
 
 static inline uint16_t bf16_word(uint32_t bits, uint32_t word)
@@ -111,7 +125,7 @@ void tik_scalar_bf16_nearest(size_t n, const float *restrict p, const uint16_t *
     (void)dice;
     for (size_t i = 0; i < n; i++) {
         const uint32_t bits = bits_of(p[i]);
-        copy[i] = bf16_word(bits, nearest(bits & 0x7fffffffu, 0));
+        copy[i] = bf16_word(bits, nearest(bits & 0x7fffffffu));
     }
 }
 
@@ -129,10 +143,9 @@ void tik_scalar_fp16_nearest(size_t n, const float *restrict p, const uint16_t *
 {
     (void)dice;
     for (size_t i = 0; i < n; i++) {
-        const uint32_t bits = bits_of(p[i]);
-        uint32_t rest;
-        const uint32_t steps = fp16_steps(bits & 0x7fffffffu, &rest);
-        copy[i] = fp16_word(bits, nearest(steps, rest));
+        const uint32_t bits = bits_of(p[i]), magnitude = bits & 0x7fffffffu;
+        copy[i] = fp16_word(bits, magnitude < FP16_NORMAL ? fp16_small_nearest(magnitude)
+                                                          : nearest(fp16_steps(magnitude)));
     }
 }
 
@@ -140,8 +153,9 @@ void tik_scalar_fp16_stochastic(size_t n, const float *restrict p, const uint16_
                                 uint16_t *restrict copy)
 {
     for (size_t i = 0; i < n; i++) {
-        const uint32_t bits = bits_of(p[i]);
-        uint32_t rest;
-        copy[i] = fp16_word(bits, stochastic(fp16_steps(bits & 0x7fffffffu, &rest), dice[i]));
+        const uint32_t bits = bits_of(p[i]), magnitude = bits & 0x7fffffffu;
+        copy[i] = fp16_word(bits, stochastic(magnitude < FP16_NORMAL ? fp16_small_steps(magnitude)
+                                                                     : fp16_steps(magnitude),
+                                             dice[i]));
     }
 }
