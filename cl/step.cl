@@ -18,13 +18,14 @@
  *     RATE        rate_none, adam_rate, ...                 a rule's file: each element's own step
  *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, diagonal.cl, cumulative.cl
  *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
+ *     COPY        copy_none, bf16_nearest, ...              copy.cl: the low-precision copy
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
  * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has;
  * 0 or 1 for GUARD (steps may be skipped), RATIO (of norms, by measure.cl), SUM (gradients
- * accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative penalty), EMA, REPORT, and
- * LATE (what reads the new p, AFTER, average and report, waits for penalties on whole rows or
- * tensors, group.cl). What a policy does not use is not in its kernel. The numbers of the step are
+ * accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative penalty), EMA, COPIES,
+ * RANDOM (the copy is rounded by chance), REPORT, and LATE (what reads the new p, AFTER, average,
+ * copy and report, waits for penalties on whole rows or tensors, group.cl). What a policy does not use is not in its kernel. The numbers of the step are
  * arguments, never macros: changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
 #include "numeric.cl"
@@ -34,6 +35,7 @@
 #include "reduce.cl"
 #include "span.cl"
 #include "gradient.cl"
+#include "copy.cl"
 
 float descend(const float g)
 {
@@ -237,7 +239,7 @@ void skip_block(const struct tik_place place, __global float *grad, __global flo
 /*
  * Work-group b takes block b of the spans, or, without them, of `count` elements in a row. Its
  * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. What a policy does
- * not use is NULL: states, sum of gradients, average, payments, factors, rows, partial sums.
+ * not use is NULL: states, sum of gradients, average, payments, copy, factors, rows, partial sums.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_step(const ulong count,
@@ -252,6 +254,7 @@ void tik_step(const ulong count,
               __global float *restrict sum,
               __global float *restrict ema,
               __global float *restrict paid,
+              __global ushort *restrict copy,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
               __global const float *restrict clips,
@@ -278,6 +281,9 @@ void tik_step(const ulong count,
     if (RATIO)
         RATIO_IN(&rule, ratios[place.unit]);
 
+    struct dice dice;
+    if (RANDOM)
+        throw_dice(&dice, place.slot, step.copy);
     struct report report;
     if (REPORT)
         report_none(&report);
@@ -319,6 +325,8 @@ void tik_step(const ulong count,
             continue;
         if (EMA)
             ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], p, step);
+        if (COPIES)
+            copy[at.state[TIK_LOW] + i] = COPY(p, RANDOM ? dice.at[j / LOCAL_SIZE] : 0);
         if (REPORT)
             report_element(&report, j, p, step);
     }
@@ -339,6 +347,7 @@ void tik_late(__global const struct tik_span *restrict spans,
               __global float *restrict state2,
               __global float *restrict state3,
               __global float *restrict ema,
+              __global ushort *restrict copy,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
               __global const struct tik_row *restrict rows,
@@ -355,6 +364,9 @@ void tik_late(__global const struct tik_span *restrict spans,
     const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
     if (GUARD && control->skip)
         return;
+    struct dice dice;
+    if (RANDOM)
+        throw_dice(&dice, place.slot, step.copy);
     struct report report;
     if (REPORT)
         report_none(&report);
@@ -381,6 +393,8 @@ void tik_late(__global const struct tik_span *restrict spans,
             state3[at.state[3] + i] = s[3];
         if (EMA)
             ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], p, step);
+        if (COPIES)
+            copy[at.state[TIK_LOW] + i] = COPY(p, RANDOM ? dice.at[j / LOCAL_SIZE] : 0);
         if (REPORT)
             report_element(&report, j, p, step);
     }

@@ -136,8 +136,9 @@ struct tik_backend_ops {
      */
     enum tik_status (*memory_post)(struct tik_backend *, struct tik_buffer *, size_t at,
                                    size_t bytes, const void *);
-    /* The cl_mem; NULL on the scalar path. */
+    /* The cl_mem; NULL on the scalar path. And the host's memory, NULL on a device. */
     struct _cl_mem *(*memory_handle)(struct tik_buffer *);
+    void *(*memory_host)(struct tik_buffer *);
 
     /*
      * Compiles a plan. Conformance is as remembered with the binary, else TIK_UNTESTED; judge

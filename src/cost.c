@@ -3,9 +3,9 @@
 
 #include "optimizer.h"
 
-/* Arrays that a launch goes over: read, and written. */
+/* Arrays that a launch goes over: read, and written; and copies of 16 bits, written. */
 struct passes {
-    size_t read, written;
+    size_t read, written, copies;
 };
 
 static struct passes norm_passes(const struct tik_gather *gather)
@@ -22,6 +22,7 @@ static struct passes step_passes(const struct tik_plan *plan)
         .read = 2 + variant->state_count + plan->gather.mean + ema,
         .written =
             1 + variant->state_count - measured + plan->gather.mean + ema + plan->gather.zero_grad,
+        .copies = plan->copy != NULL && !plan->late,
     };
 }
 
@@ -47,7 +48,8 @@ static struct passes launch_passes(const struct tik_launch *l, const struct tik_
     case TIK_GROUP_PROJECT:
         return (struct passes){.read = 1, .written = 1};
     case TIK_LATE:
-        return (struct passes){.read = 1u + plan->ema, .written = plan->ema};
+        return (struct passes){
+            .read = 1u + plan->ema, .written = plan->ema, .copies = plan->copy != NULL};
     default:
         return (struct passes){0};
     }
@@ -83,7 +85,7 @@ size_t tik_optimizer_bytes(struct tik_optimizer *optimizer, size_t group)
         if (l->kernel == TIK_NORM_FINISH || l->group != group || first->read > 0)
             continue;
         *first = launch_passes(l, &optimizer->groups[group].plan);
-        bytes += (first->read + first->written) * sizeof(float);
+        bytes += (first->read + first->written) * sizeof(float) + first->copies * sizeof(uint16_t);
     }
     return bytes;
 }

@@ -40,7 +40,7 @@ enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size
         .shape = entry->shape,
         .active = entry->active,
         .states = group->names,
-        .state_count = optimizer->store.pieces[entry->piece].layout.count,
+        .state_count = optimizer->store.pieces[entry->piece].layout.states,
     };
     return TIK_OK;
 }
@@ -80,9 +80,10 @@ enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t 
         return tik_error_set(TIK_ERROR_ARGUMENT, "steps is %" PRIu64 "; allowed is below 2^53",
                              steps);
     const enum tik_status learned = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
-    if (learned == TIK_OK)
-        optimizer->groups[group].steps = steps;
-    return learned;
+    if (learned != TIK_OK || optimizer->groups[group].steps == steps)
+        return learned;
+    optimizer->groups[group].steps = steps;
+    return tik_optimizer_settle(optimizer, tik_copies_restore(optimizer, group));
 }
 
 /* The place of a carried scalar; NULL, and the error set, when there is none of that name. */
@@ -266,7 +267,7 @@ enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer, size_t t
     if (steps == 0)
         return tik_optimizer_read(optimizer, tensor, TIK_PARAM, values);
     size_t slot = 0;
-    while (optimizer->store.pieces[entry->piece].layout.number[slot] != TIK_EMA)
+    while (optimizer->store.pieces[entry->piece].layout.array[slot].number != TIK_EMA)
         slot++;
     status = tik_optimizer_read(optimizer, tensor, TIK_STATE + (int)slot, values);
     if (status == TIK_OK && group->policy.ema_debias)

@@ -66,6 +66,7 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
     step->decay = 0.013f;
     step->ema_decay = 0.9f;
     step->ema_intake = 0.1f;
+    step->copy = tik_copy_scalars(UINT64_C(0x0123456789abcdef), (UINT64_C(1) << 32) + 3);
     step->gradient = (struct gradient_scalars){
         .share = 1.0f / 3, .limit = 1.75f, .max_norm = 0.5f, .eps = 1e-6f};
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
@@ -90,13 +91,17 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
 /* Not a whole number of blocks, so that the last one is short. */
 enum { COUNT = TIK_KNOWN_ANSWERS - 5, TENSORS = 4, UNITS = 2048, SLOTS = 4096, GROUPS = 2 };
 
+/* Arrays of float32: all but the low-precision copy. */
+enum { FLOATS = 2 + TIK_LOW };
+
 /* One element, rows of less than a block, columns of more, rows of nearly one. */
 static const struct {
     uint32_t first, length, row;
 } tensors[TENSORS] = {{0, 1, 1}, {1, 93, 31}, {94, 1030, 103}, {1124, COUNT - 1124, 989}};
 
 struct answers {
-    float array[TIK_MAX_PARTS][COUNT]; /* param, grad, and the others by number */
+    float array[FLOATS][COUNT]; /* param, grad, and the others by number */
+    uint16_t low[COUNT];
     float clips[UNITS], ratios[UNITS], factors[UNITS];
     struct tik_partial partials[SLOTS];
     struct tik_control control;
@@ -182,6 +187,8 @@ static bool is_used(const struct tik_plan *plan, size_t k)
         return false;
     if (k - 2 == TIK_PAID)
         return plan->cumulative;
+    if (k - 2 == TIK_LOW)
+        return plan->copy != NULL;
     return k - 2 == TIK_EMA ? plan->ema : k - 2 < plan->variant->state_count;
 }
 
@@ -222,9 +229,11 @@ enum { PARTS = TIK_MAX_PARTS + 6 };
 
 static void list_parts(struct run *r, struct answers *a, struct part parts[PARTS])
 {
-    for (size_t k = 0; k < TIK_MAX_PARTS; k++)
+    for (size_t k = 0; k < FLOATS; k++)
         parts[k] =
             (struct part){array_of(r, k), a->array[k], sizeof a->array[k], is_used(r->plan, k)};
+    parts[FLOATS] =
+        (struct part){array_of(r, FLOATS), a->low, sizeof a->low, is_used(r->plan, FLOATS)};
     const struct part others[] = {
         {&r->work.clips, a->clips, sizeof a->clips, true},
         {&r->work.ratios, a->ratios, sizeof a->ratios, true},
@@ -233,7 +242,7 @@ static void list_parts(struct run *r, struct answers *a, struct part parts[PARTS
         {&r->work.control, &a->control, sizeof a->control, true},
         {&r->work.progress, a->progress, sizeof a->progress, true},
     };
-    memcpy(parts + TIK_MAX_PARTS, others, sizeof others);
+    memcpy(parts + FLOATS + 1, others, sizeof others);
 }
 
 static void add(struct run *r, enum tik_kernel kernel, enum tik_scope scope)
@@ -426,8 +435,10 @@ static uint64_t compare_answers(const struct answers *a, const struct answers *b
                                 bool bounded)
 {
     uint64_t wrong = compare_control(&a->control, &b->control, bounded);
-    for (size_t k = 0; k < TIK_MAX_PARTS; k++)
+    for (size_t k = 0; k < FLOATS; k++)
         wrong += compare_array(a, b, before, k, bounded);
+    if (plan->kind == TIK_PROGRAM_STEP && plan->copy != NULL)
+        wrong += tik_verify_copy(plan->copy, a->low, b->low, before->array[0], COUNT, bounded);
     wrong += tik_verify_compare(a->clips, b->clips, NULL, UNITS, bounded);
     wrong += tik_verify_compare(a->ratios, b->ratios, NULL, UNITS, bounded);
     wrong += tik_verify_compare(a->factors, b->factors, NULL, UNITS, bounded);
@@ -453,6 +464,20 @@ static const struct known_case {
     {1.0f, 0.5f, true},     /* skipped by a guard */
 };
 
+/* Parameters that most rules leave as they are, halfway between those of the copy's format. */
+static void fill_ties(struct answers *a)
+{
+    static const float ties[] = {0x1.01p+0f,      0x1.03p+0f,   0x1.002p+0f,   0x1.006p+0f,
+                                 0x1.fffp+15f,    0x1.ffep+15f, 0x1p-25f,      0x1.8p-24f,
+                                 0x1.fffffep+15f, 0x1p-134f,    0x1.ff8p+127f, 0x1.ffep-15f};
+    const size_t count = sizeof ties / sizeof *ties;
+    for (size_t i = COUNT - 2 * count; i < COUNT; i++) {
+        for (size_t k = 1; k < FLOATS; k++)
+            a->array[k][i] = 0.0f;
+        a->array[0][i] = i % 2 == 0 ? ties[i / 2 % count] : -ties[i / 2 % count];
+    }
+}
+
 /* Edge cases for what goes element by element, finite values for what is summed. */
 static void fill_answers(const struct tik_plan *plan, const struct known_case *c, size_t number,
                          struct answers *a)
@@ -462,9 +487,11 @@ static void fill_answers(const struct tik_plan *plan, const struct known_case *c
         a->array[0][i] = known_value(0, edge ? i : EDGES * EDGES + i);
         a->array[1][i] = edge ? known_value(1, i) : known_value(number, EDGES * EDGES + i);
         a->array[1][i] *= c->scale;
-        for (size_t k = 0; k < TIK_ARRAYS; k++)
+        for (size_t k = 0; k < TIK_LOW; k++)
             a->array[2 + k][i] = k < TIK_SUM ? known_state(k, i) : known_value(2 + k, i);
     }
+    if (edge && plan->copy != NULL)
+        fill_ties(a);
     for (size_t i = 0; i < COUNT && !edge; i++)
         a->array[2 + TIK_SUM][i] = a->array[1][COUNT - 1 - i];
     if (c->bad)

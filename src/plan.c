@@ -96,6 +96,7 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
         .variant = policy->rule->choose(policy->option),
         .maximize = tik_policy_option(policy, "maximize") != 0,
         .ema = policy->ema_decay > 0,
+        .copy = tik_copy_find(policy->copy_format, policy->copy_rounding),
         .report = report,
     };
     struct entry entries[TIK_PENALTY_SLOTS];
@@ -103,7 +104,7 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
     for (size_t i = 0; i < plan->penalty_count; i++) {
         fill_slot(&entries[i], report, plan, &plan->penalty[i]);
         if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
-            plan->late = report || plan->ema || plan->variant->after != NULL;
+            plan->late = report || plan->ema || plan->copy != NULL || plan->variant->after != NULL;
     }
 }
 
@@ -122,9 +123,9 @@ void tik_plan_group(const struct tik_gather *gather, const struct tik_group_form
 bool tik_plan_elementwise(const struct tik_plan *plan)
 {
     const struct tik_gather *gather = &plan->gather;
-    bool alone = plan->variant->measure == NULL && !plan->ema && !plan->report &&
-                 !plan->cumulative && !gather->mean && !gather->guard && !gather->zero_grad &&
-                 !gather->unscale &&
+    bool alone = plan->variant->measure == NULL && !plan->ema && plan->copy == NULL &&
+                 !plan->report && !plan->cumulative && !gather->mean && !gather->guard &&
+                 !gather->zero_grad && !gather->unscale &&
                  (gather->clip == TIK_CLIP_NONE || gather->clip == TIK_CLIP_ALL);
     for (size_t i = 0; i < plan->penalty_count; i++)
         alone &= plan->penalty[i].group == NULL;
@@ -139,27 +140,21 @@ size_t tik_plan_coupled_group(const struct tik_plan *plan)
     return slot;
 }
 
-size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
-                       const char *names[TIK_ARRAYS + 1])
+size_t tik_plan_arrays(const struct tik_plan *plan, struct tik_array arrays[TIK_ARRAYS])
 {
     size_t count = 0;
-    for (; count < plan->variant->state_count; count++) {
-        numbers[count] = count;
-        names[count] = plan->variant->states[count];
-    }
+    for (; count < plan->variant->state_count; count++)
+        arrays[count] = (struct tik_array){count, sizeof(float), plan->variant->states[count]};
     const struct {
         bool used;
-        size_t number;
-        const char *name;
-    } others[] = {{plan->gather.mean, TIK_SUM, "grad_sum"},
-                  {plan->ema, TIK_EMA, "ema"},
-                  {plan->cumulative, TIK_PAID, "q"}};
+        struct tik_array array;
+    } others[] = {{plan->gather.mean, {TIK_SUM, sizeof(float), "grad_sum"}},
+                  {plan->ema, {TIK_EMA, sizeof(float), "ema"}},
+                  {plan->cumulative, {TIK_PAID, sizeof(float), "q"}},
+                  {plan->copy != NULL, {TIK_LOW, sizeof(uint16_t), NULL}}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (others[i].used) {
-            numbers[count] = others[i].number;
-            names[count++] = others[i].name;
-        }
-    names[count] = NULL;
+        if (others[i].used)
+            arrays[count++] = others[i].array;
     return count;
 }
 
@@ -208,6 +203,7 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
     values->row.step.decay = (float)decay;
     values->row.step.ema_decay = (float)policy->ema_decay;
     values->row.step.ema_intake = (float)(1 - policy->ema_decay);
+    values->row.step.copy = tik_copy_scalars(policy->copy_seed, step);
 }
 
 /* ---- text ---- */
@@ -294,6 +290,9 @@ static void define_step(struct text *text, const struct tik_plan *plan)
     add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d -DSTATES_AFTER=%zu", plan->gather.mean,
         plan->ema, plan->report, plan->late,
         plan->variant->after != NULL ? plan->variant->state_count : 0);
+    add(text, " -DCOPY=%s -DCOPIES=%d -DRANDOM=%d",
+        plan->copy != NULL ? plan->copy->name : "copy_none", plan->copy != NULL,
+        plan->copy != NULL && plan->copy->random);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++) {
         const struct tik_plan_penalty *slot = &plan->penalty[i];
         add(text, " -DCOUPLED_%zu=%s -DPROXIMAL_%zu=%s -DVALUE_%zu=%s", i,
@@ -383,8 +382,8 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
                  a->variant == b->variant && a->maximize == b->maximize &&
                  a->decoupled == b->decoupled && a->before == b->before &&
                  a->diagonal == b->diagonal && a->cumulative == b->cumulative && a->ema == b->ema &&
-                 a->report == b->report && a->late == b->late && a->packed == b->packed &&
-                 a->group == b->group;
+                 a->copy == b->copy && a->report == b->report && a->late == b->late &&
+                 a->packed == b->packed && a->group == b->group;
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
         equal &= same_stages(&a->penalty[i], &b->penalty[i]);
     return equal;

@@ -237,6 +237,25 @@ enum tik_status tik_policy_set_ema(struct tik_policy *policy, double decay, bool
     return TIK_OK;
 }
 
+enum tik_status tik_policy_set_copy(struct tik_policy *policy, enum tik_copy_format format,
+                                    enum tik_copy_rounding rounding, uint64_t seed)
+{
+    if (policy == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "policy is NULL");
+    if ((unsigned)format > TIK_COPY_FP16)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "format of the copy is %d; allowed is TIK_COPY_NONE, _BF16, _FP16",
+                             (int)format);
+    if ((unsigned)rounding > TIK_COPY_STOCHASTIC)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "rounding of the copy is %d; allowed is TIK_COPY_NEAREST, _STOCHASTIC",
+                             (int)rounding);
+    policy->copy_format = format;
+    policy->copy_rounding = rounding;
+    policy->copy_seed = seed;
+    return TIK_OK;
+}
+
 void tik_policy_initial(const struct tik_policy *policy, float values[TIK_MAX_STATES])
 {
     fenv_t saved;

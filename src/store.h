@@ -22,13 +22,15 @@ enum { TIK_MAX_PARTS = 2 + TIK_ARRAYS };
 /* Where an array starts. */
 struct tik_start {
     float value;
-    bool param; /* at the parameter instead */
+    bool param;                        /* at the parameter instead, */
+    const struct tik_copy_stage *copy; /* not NULL: and as its copy, */
+    struct copy_scalars scalars;       /* by these */
 };
 
 /* What a group's tensors have beside parameter and gradient, in the order of their slots. */
 struct tik_layout {
-    size_t count;
-    size_t number[TIK_ARRAYS]; /* in the kernels */
+    size_t count, states; /* the states, and behind them what is none */
+    struct tik_array array[TIK_ARRAYS];
     struct tik_start start[TIK_ARRAYS];
 };
 
@@ -39,7 +41,7 @@ struct tik_piece {
     size_t elements;          /* of the arena, padding included */
     struct tik_arrays memory; /* NULL until committed */
     struct tik_offsets at;
-    float *staged[TIK_MAX_PARTS]; /* before commit; NULL: zeros */
+    void *staged[TIK_MAX_PARTS]; /* before commit; NULL: zeros */
     size_t staged_capacity;
     bool committed;
     struct tik_stream *stream; /* NULL: on the device */
@@ -108,14 +110,18 @@ enum tik_status tik_store_commit(struct tik_store *store, const struct tik_needs
 /* The buffer of an array of a piece, numbered as below, and the element at which it begins. */
 struct tik_buffer *tik_piece_array(const struct tik_piece *piece, size_t array, uint64_t *begin);
 
+/* Bytes of an element of that array. */
+size_t tik_layout_size(const struct tik_layout *layout, size_t array);
+
 /*
  * Copies elements first .. first + count - 1 of an array of a committed piece: 0 the parameters, 1
- * the gradients, 2 + k that in slot k of its layout.
+ * the gradients, 2 + k that in slot k of its layout. `values`: of the array's own size, float32 all
+ * but the low-precision copy.
  */
 enum tik_status tik_piece_read(const struct tik_store *store, const struct tik_piece *piece,
-                               size_t array, uint64_t first, size_t count, float *values);
+                               size_t array, uint64_t first, size_t count, void *values);
 enum tik_status tik_piece_write(const struct tik_store *store, const struct tik_piece *piece,
-                                size_t array, uint64_t first, size_t count, const float *values);
+                                size_t array, uint64_t first, size_t count, const void *values);
 
 /* spans.c: the elements of a tensor that has some, as units of a scope. */
 void tik_span_cut(const struct tik_entry *entry, enum tik_scope scope, struct tik_span *span);

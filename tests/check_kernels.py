@@ -47,6 +47,7 @@ RATE = {'adam': 'adam_rate', 'adam_amsgrad': 'adam_amsgrad_rate', 'nadam': 'nada
 OWN = ('l1_diagonal', 'l2_diagonal', 'elastic_net_diagonal', 'lp_three_halves_diagonal',
        'lp_cubic_diagonal', 'l1_cumulative')
 SUBTRACT = {'ftrl': 'replace'}
+COPIES = ('bf16_nearest', 'bf16_stochastic', 'fp16_nearest', 'fp16_stochastic')
 CORRECTED = ['-DQUOTIENT=corrected_quotient', '-DROOT=corrected_root']
 PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic', 'lp_power')
 COUPLED_ONLY = ('lp_power',)
@@ -95,7 +96,8 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
               'BEFORE': 'decay_first', 'RULE': form, 'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
               'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
               'STATES_AFTER': states if stem in AFTER else 0, 'RATE': RATE.get(form, 'rate_none'),
-              'PAID': report,
+              'PAID': report, 'COPY': 'fp16_stochastic' if report else 'copy_none',
+              'COPIES': report, 'RANDOM': report,
               'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
               'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
               **MEASURE.get(form, MEASURE.get(stem, {}))}
@@ -155,6 +157,10 @@ def check_syntax(clang, programs):
         for slot in range(5):
             chosen[f'PROXIMAL_{slot}'] = 'proximal_' + own
         count += check_program(clang, programs['adam'], chosen)
+    for copy, size in itertools.product(COPIES, (1, 32, 256)):
+        count += check_program(clang, programs['sgd'], {
+            **chosen_stages('sgd', 0, 'sgd', 'l1', 0, size), 'COPY': copy, 'COPIES': 1,
+            'RANDOM': int(copy.endswith('stochastic')), 'LATE': int(size == 32)})
     for scope in SCOPES:
         count += check_program(clang, programs['sgd'], {
             **chosen_stages('sgd', 0, 'sgd', 'l1', 1, 256), 'CLIP': 'clip_by_unit',

@@ -37,6 +37,20 @@ class Errors(InFolder):
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "p2"], "--ema-out and --out")
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "p"], "--ema-out and --params")
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "no/e"], "no folder 'no'")
+
+    def test_copy(self):
+        self.assert_step_fails(["--copy", "fp8", "--copy-out", "c"], "'fp8'", "bf16 or fp16")
+        self.assert_step_fails(["--copy", "bf16"], "--copy is given", "no --copy-out")
+        self.assert_step_fails(["--copy-out", "c"], "--copy-out is 'c'", "no --copy")
+        self.assert_step_fails(["--copy-rounding", "up"], "'up'", "nearest or stochastic")
+        copy = ["--copy", "bf16", "--copy-out"]
+        self.assert_step_fails([*copy, "c", "--seed", "1"], "--seed", "stochastic")
+        self.assert_step_fails(["--copy-rounding", "stochastic"], "--copy-rounding", "no --copy")
+        for seed in "-1", "x", "", "18446744073709551616", "1.5":
+            self.assert_step_fails(["--seed", seed], "--seed is '%s'" % seed, "below 2^64")
+        self.assert_step_fails([*copy, "p2"], "--copy-out and --out")
+        self.assert_step_fails([*copy, "p"], "--copy-out and --params")
+        self.assert_step_fails([*copy, "no/c"], "no folder 'no'")
         self.assert_step_fails(["--nonfinite", "stop"], "'stop'", "propagate, skip or error")
         both = ["--max-norm", "1", "--agc", "1"]
         self.assert_step_fails(both, "--max-norm and --agc are both given")

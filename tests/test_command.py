@@ -38,7 +38,7 @@ class Help(InFolder):
         for option in "rules policy sizes tensors device threads rounds json plot".split():
             self.assertIn("--" + option + " ", run("bench", "--help").stdout)
         options = "set penalty no-decay freeze max-norm state verify strict threads clip-norm agc"
-        options += " clip-value loss-scale nonfinite ema ema-out memory-limit"
+        options += " clip-value loss-scale nonfinite ema ema-out memory-limit copy copy-out seed"
         for option in options.split():
             self.assertIn("--" + option, text)
 

@@ -73,12 +73,15 @@ int bench_steps_streams(const struct bench_policy *policy, struct bench_streams 
         .updated = 1 + info.state_count,
         .before = (size_t)looks + (o->agc > 0),
         .clears = o->zero_grad,
+        .copies = policy->copy != TIK_COPY_NONE,
     };
     return status == TIK_OK ? COMMAND_OK : command_failure(status);
 }
 
-/* Parameters, gradients and states, once for the steps and once for the limit. */
+/* Parameters, gradients, states and copy, once for the steps and once for the limit. */
 size_t bench_steps_memory(const struct bench_streams *streams, size_t parameters)
 {
-    return 2 * (streams->updated + 1) * parameters * sizeof(float);
+    const size_t bytes =
+        (streams->updated + 1) * sizeof(float) + streams->copies * sizeof(uint16_t);
+    return 2 * bytes * parameters;
 }

@@ -46,6 +46,10 @@ bool command_parse_count(const char *text, size_t length, double most, size_t *c
 int command_parse_threads(const char *text, int *threads);
 int command_parse_max_norm(const char *option, const char *text, double *max_norm);
 
+/* A low-precision copy: bf16 or fp16; nearest or stochastic. Exit codes. */
+int command_parse_copy(const char *option, const char *text, enum tik_copy_format *format);
+int command_parse_rounding(const char *option, const char *text, enum tik_copy_rounding *rounding);
+
 /* Cuts "KEY=VALUE" in two and returns the value; NULL when there is no '=' or no key. */
 char *command_cut_value(char *text);
 

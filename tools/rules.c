@@ -330,7 +330,9 @@ static void print_preset(const struct tik_preset_info *preset)
 
 static int print_tables(void)
 {
-    puts("Rules (p parameter, g gradient, t the step from 1; a step moves the bytes once)\n");
+    puts(
+        "Rules (p parameter, g gradient, t the step from 1; a step moves the bytes once: a moving\n"
+        "average adds 8, gradients that are cleared 4, a low-precision copy 2)\n");
     for (size_t i = 0; tik_rule_at(i) != NULL; i++) {
         const enum tik_status status = print_rule(tik_rule_at(i));
         if (status != TIK_OK)

@@ -14,6 +14,7 @@ struct work {
     struct tik_optimizer *optimizer;
     struct tik_tensors *state; /* after the step */
     struct tik_tensors *ema;   /* likewise; NULL: not asked for */
+    struct tik_tensors *copy;  /* likewise, in 16 bits */
     size_t stepped, elements;  /* that took part */
 };
 
@@ -211,9 +212,28 @@ static enum tik_status collect_ema(struct work *work)
     return status;
 }
 
+static enum tik_status collect_copy(struct work *work)
+{
+    const enum tik_dtype dtype =
+        work->arguments->copy == TIK_COPY_BF16 ? TIK_DTYPE_BF16 : TIK_DTYPE_F16;
+    enum tik_status status = tik_tensors_create(&work->copy);
+    for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
+        struct tik_tensor_view param, view;
+        status = tik_tensors_at(work->files.params, i, &param);
+        if (status == TIK_OK)
+            status =
+                tik_tensors_add_as(work->copy, param.name, dtype, param.rank, param.shape, NULL);
+        if (status == TIK_OK && tik_tensors_find(work->copy, param.name, &view))
+            status = tik_optimizer_read(work->optimizer, i, TIK_COPY, view.words);
+    }
+    return status;
+}
+
 static int collect(struct work *work)
 {
     enum tik_status status = work->arguments->ema_out != NULL ? collect_ema(work) : TIK_OK;
+    if (status == TIK_OK && work->arguments->copy_out != NULL)
+        status = collect_copy(work);
     if (status == TIK_OK)
         status = align_steps(work);
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
@@ -229,10 +249,18 @@ static int collect(struct work *work)
 
 static int save(const struct work *work)
 {
-    const struct tik_tensors *const tensors[] = {work->files.params, work->state, work->ema};
-    const char *const paths[] = {work->arguments->out, work->arguments->state_out,
-                                 work->arguments->ema_out};
-    const enum tik_status status = tik_tensors_save(tensors, paths, work->ema != NULL ? 3 : 2);
+    const struct tik_tensors *tensors[4] = {work->files.params, work->state};
+    const char *paths[4] = {work->arguments->out, work->arguments->state_out};
+    size_t count = 2;
+    if (work->ema != NULL) {
+        tensors[count] = work->ema;
+        paths[count++] = work->arguments->ema_out;
+    }
+    if (work->copy != NULL) {
+        tensors[count] = work->copy;
+        paths[count++] = work->arguments->copy_out;
+    }
+    const enum tik_status status = tik_tensors_save(tensors, paths, count);
     if (status == TIK_OK)
         return COMMAND_OK;
     return command_error(status == TIK_ERROR_ARGUMENT ? COMMAND_USAGE : COMMAND_FAILED, "%s",
@@ -292,6 +320,7 @@ int step_run(int argc, char **argv)
         code = run(&work, policy);
         tik_tensors_destroy(work.state);
         tik_tensors_destroy(work.ema);
+        tik_tensors_destroy(work.copy);
         tik_optimizer_destroy(work.optimizer);
         tik_context_destroy(work.context);
         step_files_finish(&work.files);

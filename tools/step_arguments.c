@@ -34,6 +34,11 @@ static const char help[] =
     "                      error\n"
     "  --ema D[,debias]    keeps a moving average of the parameters, of decay D, in the state\n"
     "  --ema-out FILE      the average after the step\n"
+    "  --copy FORMAT       makes a low-precision copy of the parameters, bf16 or fp16, for --copy-out\n"
+    "  --copy-rounding R   nearest (default), or stochastic: to either side, by chance, so that the\n"
+    "                      copies are the parameters on average\n"
+    "  --seed N            of that chance (default 0)\n"
+    "  --copy-out FILE     the copy after the step: a safetensors file of BF16 or F16\n"
     "  --params FILE       parameters\n"
     "  --grads FILE        gradients: a tensor of the same name and shape for each parameter\n"
     "  --state FILE        state of the rule as a step left it; without it the state is fresh and\n"
@@ -78,6 +83,10 @@ enum {
     THREADS,
     PRESET,
     MEMORY_LIMIT,
+    COPY,
+    COPY_ROUNDING,
+    COPY_OUT,
+    SEED,
 };
 
 static const struct option options[] = {
@@ -94,6 +103,10 @@ static const struct option options[] = {
     {"nonfinite", required_argument, NULL, NONFINITE},
     {"ema", required_argument, NULL, EMA},
     {"ema-out", required_argument, NULL, EMA_OUT},
+    {"copy", required_argument, NULL, COPY},
+    {"copy-rounding", required_argument, NULL, COPY_ROUNDING},
+    {"copy-out", required_argument, NULL, COPY_OUT},
+    {"seed", required_argument, NULL, SEED},
     {"params", required_argument, NULL, PARAMS},
     {"grads", required_argument, NULL, GRADS},
     {"state", required_argument, NULL, STATE},
@@ -164,6 +177,15 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
         return step_around_nonfinite(arguments, text);
     case EMA:
         return step_around_ema(arguments, text);
+    case COPY:
+        return command_parse_copy("--copy", text, &arguments->copy);
+    case COPY_ROUNDING:
+        return command_parse_rounding("--copy-rounding", text, &arguments->rounding);
+    case SEED:
+        return step_around_seed(arguments, text);
+    case COPY_OUT:
+        arguments->copy_out = text;
+        return COMMAND_OK;
     case VERIFY:
         return read_verify(arguments, text);
     case THREADS:

@@ -172,22 +172,29 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_add_tensor(struct tik_optimize
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_active(struct tik_optimizer *optimizer,
                                                              size_t tensor, bool active);
 
-/* Parts of a tensor, for read and write. */
-enum { TIK_PARAM = -2, TIK_GRAD = -1, TIK_STATE = 0 /* + slot of the state */ };
+/*
+ * Parts of a tensor, for read and write: float32 all but TIK_COPY, whose elements are uint16_t, the
+ * bits of a bf16 or fp16 (tik_policy_set_copy).
+ */
+enum { TIK_COPY = -3, TIK_PARAM = -2, TIK_GRAD = -1, TIK_STATE = 0 /* + slot of the state */ };
 
 /*
  * Copies all elements of a part from or to `values`; waits for steps under way. `values` may be
  * used again on return.
+ *
+ * TIK_COPY is the copy of the parameters after the last step that was applied; before the first, and
+ * after a write of TIK_PARAM, that of those, rounded as in the last step. It is not written.
+ * What a caller writes to host memory or OpenCL buffers of its own shows with the next step.
  * TIK_OK; TIK_ERROR_ARGUMENT; TIK_ERROR_DEVICE.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer,
                                                         size_t tensor, int part,
                                                         const float *values);
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer,
-                                                       size_t tensor, int part, float *values);
+                                                       size_t tensor, int part, void *values);
 
 /*
- * Where a part lives on the device: buffer and offset in elements, for kernels of the caller's own
+ * Where a part lives on the device: buffer and offset in elements of the part's own type, for kernels of the caller's own
  * on the context's queue (which is in order). NULL on the scalar path, and for the parameter and
  * gradient of a tensor of TIK_MEMORY_HOST, which are the caller's by their pointers. Valid until a
  * tensor is added to the group.
@@ -195,6 +202,15 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_read(struct tik_optimizer *opt
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer,
                                                          size_t tensor, int part,
                                                          struct _cl_mem **buffer, size_t *offset);
+
+/*
+ * Where a part lives in the host's memory, on the scalar path (or with a group that is streamed):
+ * its first element, to be read in place, after tik_optimizer_sync where a device takes the steps.
+ * NULL where it lives on a device. Valid until a tensor is added to the group.
+ * TIK_OK; TIK_ERROR_ARGUMENT; TIK_ERROR_DEVICE.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_host(struct tik_optimizer *optimizer,
+                                                       size_t tensor, int part, void **values);
 
 /*
  * Changes an option, or an option of a penalty, of one group from the next step on. Values are
@@ -303,7 +319,7 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_report(struct tik_optimizer *o
 struct tik_optimizer_stats {
     uint64_t steps;          /* taken, or left to the device to skip; a call that adds up is none */
     uint64_t verified_steps; /* compared with the scalar path, in whole or by sample */
-    uint64_t verified_words; /* float32 words compared */
+    uint64_t verified_words; /* words compared: float32, and 16 bits of low-precision copies */
     uint64_t mismatches;     /* words that differed (a bounded device: beyond the bound) */
     uint64_t fallbacks;      /* steps that the scalar path took over */
 };

@@ -277,6 +277,7 @@ static const struct tik_backend_ops ops = {
     .memory_read = tik_opencl_memory_read,
     .memory_post = tik_opencl_memory_post,
     .memory_handle = tik_opencl_memory_handle,
+    .memory_host = tik_opencl_memory_host,
     .program_create = tik_opencl_program_create,
     .program_correct = tik_opencl_program_correct,
     .program_destroy = tik_opencl_program_destroy,

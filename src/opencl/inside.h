@@ -93,6 +93,7 @@ enum tik_status tik_opencl_memory_write(struct tik_backend *, struct tik_buffer 
 enum tik_status tik_opencl_memory_read(struct tik_backend *, struct tik_buffer *, size_t, size_t,
                                        void *);
 cl_mem tik_opencl_memory_handle(struct tik_buffer *);
+void *tik_opencl_memory_host(struct tik_buffer *);
 /* Lets the device use wrapped memory from the next command on. */
 enum tik_status tik_opencl_memory_to_device(struct opencl_backend *, struct tik_buffer *,
                                             bool written);

@@ -181,6 +181,7 @@ static void step(struct arguments *a, const struct tik_launch *l)
     buffer(a, &l->arrays.state[TIK_SUM]);
     buffer(a, &l->arrays.state[TIK_EMA]);
     buffer(a, &l->arrays.state[TIK_PAID]);
+    buffer(a, &l->arrays.state[TIK_LOW]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
     buffer(a, &l->work->clips);
@@ -199,6 +200,7 @@ static void late(struct arguments *a, const struct tik_launch *l)
     for (size_t k = 0; k < TIK_MAX_STATES; k++)
         buffer(a, &l->arrays.state[k]);
     buffer(a, &l->arrays.state[TIK_EMA]);
+    buffer(a, &l->arrays.state[TIK_LOW]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
     rows(a, l);

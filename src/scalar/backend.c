@@ -96,6 +96,11 @@ static struct _cl_mem *memory_handle(struct tik_buffer *memory)
     return NULL;
 }
 
+static void *memory_host(struct tik_buffer *memory)
+{
+    return memory->bytes;
+}
+
 static enum tik_status program_create(struct tik_backend *backend, const struct tik_plan *plan,
                                       struct tik_program **program)
 {
@@ -171,6 +176,7 @@ static const struct tik_backend_ops ops = {
     .memory_read = memory_read,
     .memory_post = memory_write,
     .memory_handle = memory_handle,
+    .memory_host = memory_host,
     .program_create = program_create,
     .program_destroy = program_destroy,
     .program_conformance = program_conformance,

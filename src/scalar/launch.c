@@ -61,8 +61,10 @@ static struct tik_block get_block(const struct tik_launch *l, uint64_t b)
     const uint64_t first = block.place.first;
     block.p = floats(l->arrays.param, l->at.param + first);
     block.g = floats(l->arrays.grad, l->at.grad + first);
-    for (size_t k = 0; k < TIK_ARRAYS; k++)
+    for (size_t k = 0; k < TIK_LOW; k++)
         block.state[k] = floats(l->arrays.state[k], l->at.state[k] + first);
+    if (l->arrays.state[TIK_LOW] != NULL)
+        block.low = (uint16_t *)bytes(l->arrays.state[TIK_LOW]) + l->at.state[TIK_LOW] + first;
     block.control = control_of(l);
     block.clips = floats(l->work->clips, 0);
     block.factors = floats(l->work->factors, 0);

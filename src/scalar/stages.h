@@ -44,6 +44,9 @@ TIK_WIDE tik_penalty_twin tik_scalar_value_lp_three_halves, tik_scalar_value_lp_
 TIK_WIDE tik_penalty_twin tik_scalar_coupled_lp_power, tik_scalar_value_lp_power;
 TIK_WIDE tik_penalty_twin tik_scalar_proximal_box;
 
+TIK_WIDE tik_copy_twin tik_scalar_bf16_nearest, tik_scalar_bf16_stochastic;
+TIK_WIDE tik_copy_twin tik_scalar_fp16_nearest, tik_scalar_fp16_stochastic;
+
 TIK_WIDE tik_own_twin tik_scalar_proximal_l1_diagonal, tik_scalar_proximal_l2_diagonal;
 TIK_WIDE tik_own_twin tik_scalar_proximal_elastic_net_diagonal,
     tik_scalar_proximal_lp_cubic_diagonal;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "copy.h"
 #include "gradient.h"
 #include "norm.h"
 #include "numeric.h"
@@ -178,7 +179,7 @@ static void report(const struct tik_plan *plan, const struct step_scalars *step,
     block->partial->zeros = count_zeros(n, p);
 }
 
-/* What reads the new p, but for the report, whose sums are of whole blocks. */
+/* What reads the new p piece by piece. */
 static void late_piece(const struct tik_plan *plan, const struct tik_row *row,
                        const struct tik_block *piece)
 {
@@ -188,6 +189,25 @@ static void late_piece(const struct tik_plan *plan, const struct tik_row *row,
         average(piece->place.length, piece->state[TIK_EMA], piece->p, &row->step);
 }
 
+static void copy(const struct tik_plan *plan, const struct step_scalars *step,
+                 const struct tik_block *block)
+{
+    uint16_t dice[TIK_BLOCK];
+    if (plan->copy->random)
+        tik_scalar_throw_dice(block->place.slot, &step->copy, dice);
+    plan->copy->twin(block->place.length, block->p, dice, block->low);
+}
+
+/* What reads the new p of a whole block: its sums and its random numbers are of blocks. */
+static void late_block(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *block)
+{
+    if (plan->copy != NULL)
+        copy(plan, &row->step, block);
+    if (plan->report)
+        report(plan, &row->step, block);
+}
+
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block)
 {
@@ -195,8 +215,7 @@ void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
         const struct tik_block piece = cut(block, at);
         late_piece(plan, row, &piece);
     }
-    if (plan->report)
-        report(plan, &row->step, block);
+    late_block(plan, row, block);
 }
 
 TIK_WIDE static void accumulate(size_t n, float *restrict sum, const float *restrict g)
@@ -277,8 +296,8 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
         if (!plan->late)
             late_piece(plan, row, &piece);
     }
-    if (!plan->late && plan->report)
-        report(plan, &row->step, block);
+    if (!plan->late)
+        late_block(plan, row, block);
 }
 
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,

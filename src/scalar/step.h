@@ -9,7 +9,8 @@
 struct tik_block {
     struct tik_place place;
     float *p, *g;
-    float *state[TIK_ARRAYS]; /* those that the plan has */
+    float *state[TIK_LOW]; /* those that the plan has */
+    uint16_t *low;         /* the low-precision copy */
     const struct tik_control *control;
     const float *clips, *factors;
     struct tik_partial *partial; /* NULL: no report */

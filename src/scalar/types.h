@@ -36,6 +36,9 @@ typedef void tik_rate_twin(size_t n, float *const *old, float *const *s, const v
 /* What a rule does after the proximal stages, with the new p. */
 typedef void tik_after_twin(size_t n, const float *p, float *const *s, const void *scalars);
 
+/* A low-precision copy: the 16 bits that stand for each p, rounded by its dice or not. */
+typedef void tik_copy_twin(size_t n, const float *p, const uint16_t *dice, uint16_t *copy);
+
 /*
  * A rule that measures: reads p and g, updates the states s[0..], writes the two numbers of each
  * element whose squares are summed; and the ratio that follows from the two sums.
