@@ -29,7 +29,7 @@ static struct tik_block cut(const struct tik_block *block, uint32_t at)
     piece.place.inside += at;
     piece.p += at;
     piece.g += at;
-    for (size_t k = 0; k < TIK_ARRAYS; k++)
+    for (size_t k = 0; k < TIK_LOW; k++)
         if (piece.state[k] != NULL)
             piece.state[k] += at;
     return piece;
