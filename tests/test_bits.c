@@ -324,8 +324,9 @@ static bool is_drawn(size_t rule, size_t penalty)
  * forms without penalty and with weight_decay and soft threshold. Else every form without penalty,
  * and of the pairs of rules and penalties the sample above, the rule's forms taking turns. At small
  * sizes, where each program is dear, every form without penalty, and every penalty with sgd, whose
- * programs they share; at single sizes see run_singles. Penalties on rows, columns and tensors come with the first form alone.
- * Where it is narrow, one policy a rule will do: weight_decay and soft threshold.
+ * programs they share; at single sizes see run_singles. Penalties on rows, columns and tensors come
+ * with the first form alone. Where it is narrow, one policy a rule will do: weight_decay and soft
+ * threshold.
  */
 static bool is_wanted(size_t rule, size_t form, size_t form_count, size_t penalty)
 {
@@ -337,7 +338,7 @@ static bool is_wanted(size_t rule, size_t form, size_t form_count, size_t penalt
     if (form > 0 && shaped)
         return false;
     if (is_narrow())
-        return form == 0 && penalty == 2;
+        return form == 0 && penalty == (oracle_rule_find(name)->alone ? 0 : 2);
     if (suite_whole())
         return few || strcmp(name, "sgd") == 0 || strcmp(name, "adam") == 0 ||
                strcmp(name, "adamw") == 0;

@@ -279,8 +279,11 @@ static void compare_reports(struct twins *twins)
         ck_assert_int_eq(there->skipped, here->skipped);
         ck_assert_double_eq(there->lr, here->lr);
         ck_assert_uint_eq(there->count, here->count);
-        if (is_exact(twins))
-            ck_assert_uint_eq(there->zeros, here->zeros);
+        ck_assert_msg(!is_exact(twins) || there->zeros == here->zeros,
+                      "rule %s, %s, step %zu, group %zu: %" PRIu64 " zeros on the device, %" PRIu64
+                      " on the scalar path",
+                      twins->spec->rule, twins->spec->policy, twins->step, g, there->zeros,
+                      here->zeros);
     }
 }
 
