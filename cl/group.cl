@@ -261,8 +261,6 @@ void tik_group_project(__global const struct tik_span *restrict spans,
     const float top = unit_top(span, param, scratch);
     const float share = divide(k.radius, (float)span.length);
     struct level level = BALL && top < k.radius ? zero : exact_sum(top, -k.radius);
-    if (top == INFINITY)
-        level.high = NAN; /* said, since Mesa takes the difference of two infinities for 0 */
     float before = INFINITY;
     for (uint round = 0; round < PROJECT_ROUNDS; round++) {
         uint count;
@@ -279,6 +277,8 @@ void tik_group_project(__global const struct tik_span *restrict spans,
         if (rise <= 0.0f)
             break;
     }
+    if (top == INFINITY)
+        level.high = NAN; /* said, since Mesa takes the difference of two infinities for 0 */
     for (ulong j = get_local_id(0); j < span.length; j += LOCAL_SIZE) {
         const float p = param[j * span.stride];
         const float rest = above(p, level);

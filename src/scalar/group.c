@@ -128,8 +128,6 @@ void tik_scalar_group_project(const struct tik_shape_twin *shape, const struct p
     const float top = unit_top(shape, length, p, stride);
     const float share = divide(k->radius, (float)length);
     struct level level = shape->ball && top < k->radius ? zero : exact_sum(top, -k->radius);
-    if (top == INFINITY)
-        level.high = NAN;
     float before = INFINITY;
     for (size_t round = 0; round < PROJECT_ROUNDS; round++) {
         uint32_t count;
@@ -146,6 +144,8 @@ void tik_scalar_group_project(const struct tik_shape_twin *shape, const struct p
         if (rise <= 0.0f)
             break;
     }
+    if (top == INFINITY)
+        level.high = NAN;
     for (uint64_t j = 0; j < length; j++) {
         float *x = &p[j * stride];
         const float rest = above(shape, *x, level);
