@@ -277,8 +277,6 @@ void tik_group_project(__global const struct tik_span *restrict spans,
         if (rise <= 0.0f)
             break;
     }
-    if (top == INFINITY)
-        level.high = NAN; /* said, since Mesa takes the difference of two infinities for 0 */
     for (ulong j = get_local_id(0); j < span.length; j += LOCAL_SIZE) {
         const float p = param[j * span.stride];
         const float rest = above(p, level);

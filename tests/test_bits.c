@@ -18,6 +18,7 @@ enum { SEED = 20261122, FORMS = 16 };
 
 static struct tik_context *scalar;
 static struct twins_tally total = {.conformance = TIK_EXACT};
+static size_t tamed;   /* combinations with finite parameters alone: see is_tame */
 static size_t refused; /* penalties that a rule refuses beside it: not run, and counted */
 
 static const struct twins_tensor tensors[] = {
@@ -205,6 +206,18 @@ static void choose_tensors(struct plan *plan)
                                          : LENGTH(tensors);
 }
 
+/*
+ * Mesa 22.3 takes a comparison for the opposite of its opposite, which it is not where there is a
+ * NaN: what llvmpipe makes of a unit with one, or with an infinity, under a projection is not what
+ * others make of it (docs/numerics.md). There, and there alone, the parameters are finite.
+ */
+static bool is_tame(const struct judge_form *form)
+{
+    const char *name = form->penalties[0].name;
+    return name != NULL && (strcmp(name, "l1_ball") == 0 || strcmp(name, "simplex") == 0) &&
+           strstr(tik_context_device(judge_context())->name, "llvmpipe") != NULL;
+}
+
 static void run_plan(const struct plan *plan, struct twins_tally *tally)
 {
     if (!is_taken(plan->rule->name, &plan->penalties->penalties[0])) {
@@ -221,6 +234,8 @@ static void run_plan(const struct plan *plan, struct twins_tally *tally)
     char text[256];
     describe(&policy, plan->penalties->label, plan->max_norm, text, sizeof text);
     const bool clips = plan->max_norm > 0, odd = tally->combinations % 2 == 1;
+    const bool tame = is_tame(plan->penalties);
+    tamed += tame;
     struct twins_spec spec = {
         .rule = plan->rule->name,
         .policy = text,
@@ -231,9 +246,10 @@ static void run_plan(const struct plan *plan, struct twins_tally *tally)
         .max_norm = plan->max_norm,
         .report = clips,
         .grads = clips ? clipped : unclipped,
-        .wild_grads = !clips ? unclipped_wild
-                      : odd  ? clipped_to_nan
-                             : clipped,
+        .wild_grads = !clips         ? unclipped_wild
+                      : odd && !tame ? clipped_to_nan
+                                     : clipped,
+        .tame = tame,
         .steps = plan->steps,
     };
     twins_run(judge_context(), scalar, &spec, tally);
@@ -682,6 +698,9 @@ static void print_total(void)
                "of %d ulp, %" PRIu64 " beyond it, %zu penalties refused by their rule; %s, %s\n",
                total.combinations, total.words, TIK_BOUND_ULPS, total.different, refused,
                device->name, tik_conformance_name(total.conformance));
+    if (tamed > 0)
+        printf("bits: %zu of them, projections, without NaN and infinities among the parameters\n",
+               tamed);
     fflush(stdout);
 }
 

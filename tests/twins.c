@@ -104,9 +104,9 @@ static void add_tensor(struct twins *twins, int side, struct pair *pair, const c
         tik_optimizer_add_tensor(twins->optimizer[side], pair->spec->group, &tensor, &pair->index));
 }
 
-static enum suite_values param_kind(const struct pair *pair)
+static enum suite_values param_kind(const struct twins *twins, const struct pair *pair)
 {
-    return pair->spec->group == 0 ? SUITE_HUGE : SUITE_WILD;
+    return pair->spec->group == 0 || twins->spec->tame ? SUITE_HUGE : SUITE_WILD;
 }
 
 /* Sums and averages of gradients and of parameters have any sign. */
@@ -143,7 +143,7 @@ static void make_pair(struct twins *twins, size_t number)
     pair->value[1] = suite_allocate(count, sizeof(float));
     pair->before = suite_allocate(count, sizeof(float));
     pair->grad = suite_allocate(count, sizeof(float));
-    suite_fill(pair->before, count, param_kind(pair), &twins->seed);
+    suite_fill(pair->before, count, param_kind(twins, pair), &twins->seed);
 
     char name[32];
     snprintf(name, sizeof name, "tensor%zu", number);

@@ -144,8 +144,6 @@ void tik_scalar_group_project(const struct tik_shape_twin *shape, const struct p
         if (rise <= 0.0f)
             break;
     }
-    if (top == INFINITY)
-        level.high = NAN;
     for (uint64_t j = 0; j < length; j++) {
         float *x = &p[j * stride];
         const float rest = above(shape, *x, level);
