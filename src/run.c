@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include "optimizer.h"
+#include "scalar/numeric.h"
 
 const char *const tik_kernel_names[TIK_KERNELS] = {
     [TIK_ACCUMULATE] = "tik_accumulate",
@@ -206,6 +207,15 @@ static void add_iteration(struct iteration *it, const struct tik_batch *batch,
                     .c = it->next});
 }
 
+/* Rounded to nearest whatever mode the caller has set. */
+static void read_polynomial(const struct tik_group *group, struct tik_polynomial *polynomial)
+{
+    fenv_t saved;
+    tik_numeric_enter(&saved);
+    group->plan.variant->iteration->polynomial(group->policy.option, polynomial);
+    tik_numeric_leave(&saved);
+}
+
 /* Returns where the matrices are in the end. */
 static struct tik_buffer *add_iterations(struct list *list, size_t i, struct tik_program *program)
 {
@@ -214,7 +224,7 @@ static struct tik_buffer *add_iterations(struct list *list, size_t i, struct tik
     struct tik_buffer *const *iterates = list->view->work->iterates;
     struct iteration it = {list, program, i, iterates[0], iterates[1]};
     struct tik_polynomial polynomial;
-    group->plan.variant->iteration->polynomial(group->policy.option, &polynomial);
+    read_polynomial(group, &polynomial);
     for (unsigned step = 0; step < polynomial.steps; step++) {
         for (size_t b = 0; b < piece->batch_count; b++)
             add_iteration(&it, &piece->batches[b], &polynomial);

@@ -27,11 +27,14 @@ static struct opencl_device *device_of(const struct tik_backend *backend)
     return ((const struct opencl_backend *)backend)->device;
 }
 
+const char *tik_opencl_blas_name(void)
+{
+    return VERSION(CLBLAST_VERSION_MAJOR, CLBLAST_VERSION_MINOR, CLBLAST_VERSION_PATCH);
+}
+
 const char *tik_opencl_blas(const struct tik_backend *backend)
 {
-    const bool fit = atomic_load(&device_of(backend)->blas) != BLAS_UNFIT;
-    return fit ? VERSION(CLBLAST_VERSION_MAJOR, CLBLAST_VERSION_MINOR, CLBLAST_VERSION_PATCH)
-               : NULL;
+    return atomic_load(&device_of(backend)->blas) != BLAS_UNFIT ? tik_opencl_blas_name() : NULL;
 }
 
 bool tik_opencl_blas_is_ready(const struct tik_backend *backend)

@@ -126,6 +126,7 @@ enum tik_status tik_opencl_memory_post(struct tik_backend *, struct tik_buffer *
                                        const void *);
 
 /* clblast.c, or noclblast.c */
+const char *tik_opencl_blas_name(void); /* with its version; NULL: there is none */
 const char *tik_opencl_blas(const struct tik_backend *);
 enum tik_status tik_opencl_blas_prepare(struct tik_backend *, const char **caution);
 bool tik_opencl_blas_is_ready(const struct tik_backend *);

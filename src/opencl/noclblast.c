@@ -3,6 +3,11 @@
 
 #include "../error.h"
 
+const char *tik_opencl_blas_name(void)
+{
+    return NULL;
+}
+
 const char *tik_opencl_blas(const struct tik_backend *backend)
 {
     (void)backend;
