@@ -64,7 +64,7 @@ static void look(const struct tik_polynomial *k, double top, double *value, doub
 /* 1 percent is what the grid of look() may miss of a maximum, several times over. */
 double tik_iteration_bound(const struct tik_polynomial *polynomial, double rows, double cols)
 {
-    const double unit = 0x1p-24, own = 8 + 4 * sqrt(fmax(rows, cols));
+    const double unit = 0x1p-24, own = 8 + sqrt(fmax(rows, cols));
     double top = 1.01, error = own;
     for (unsigned step = 0; step < polynomial->steps; step++) {
         double value, slope;
