@@ -3,15 +3,15 @@
 
 #include "numeric.h"
 
-void tik_scalar_normalize(size_t n, float *x, float ratio)
+TIK_WIDE void tik_scalar_normalize(size_t n, float *x, float ratio)
 {
     for (size_t j = 0; j < n; j++)
         x[j] = divide(x[j], ratio);
 }
 
 /* Side by side: each sum[j] still goes by k. */
-static void sum_row(size_t n, size_t count, const float *restrict a, const float *restrict b,
-                    float *restrict sum)
+TIK_WIDE static void sum_row(size_t n, size_t count, const float *restrict a,
+                             const float *restrict b, float *restrict sum)
 {
     for (size_t j = 0; j < n; j++)
         sum[j] = 0.0f;
@@ -21,8 +21,8 @@ static void sum_row(size_t n, size_t count, const float *restrict a, const float
 }
 
 /* Several at a time, since none of them waits for another. */
-static void sum_row_transposed(size_t n, size_t count, const float *restrict a,
-                               const float *restrict b, float *restrict sum)
+TIK_WIDE static void sum_row_transposed(size_t n, size_t count, const float *restrict a,
+                                        const float *restrict b, float *restrict sum)
 {
     enum { SEVERAL = 8 };
     size_t j = 0;
