@@ -39,6 +39,7 @@ struct tik_span {
     ulong first;  /* element of the arena where its first unit begins */
     ulong length; /* elements of a unit */
     ulong step;   /* from one unit to the next */
+    ulong matrix; /* where its matrix begins among those that are iterated on */
     uint stride;  /* from one element of a unit to the next */
     uint units;
     uint block;   /* its first block among those of the launch */
@@ -46,7 +47,7 @@ struct tik_span {
     uint slot;    /* where the partial sums of its first block go */
     uint unit;    /* where the factor of its first unit is */
     uint columns; /* of the tensor; 1 of a vector */
-    uint unused;
+    uint rows;    /* likewise */
 };
 
 /* The blocks of one tensor among the partial sums. */
@@ -60,6 +61,19 @@ struct tik_partial {
     float penalty;
     float squares;
     uint zeros;
+};
+
+/*
+ * c <- alpha*a*b + beta*d for `count` matrices side by side: a is m x k, b is k x n, or n x k and
+ * transposed, c and d are m x n, all of them row by row. d is not read where beta is 0.
+ */
+struct tik_product {
+    ulong a, b, c, d; /* elements of their buffers where the first of each begins */
+    uint m, n, k;
+    uint count;
+    uint transposed;
+    float alpha, beta;
+    uint unused;
 };
 
 /* Where a tensor's elements begin in each buffer, counted in elements. */

@@ -13,6 +13,7 @@
  *     BEFORE      stay, decay_first                         decoupled decay that the rule sees
  *     RULE        sgd, adam, ...                            a rule's file, with SCALARS and STATES
  *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
+ *     ADJUST      adjust_none, muon_original, ...           what the rule makes of a tensor's shape
  *     SUBTRACT    subtract_step, subtract_decay_and_step    decoupled decay
  *                 replace                                   a rule that computes p itself
  *     RATE        rate_none, adam_rate, ...                 a rule's file: each element's own step
@@ -21,12 +22,14 @@
  *     COPY        copy_none, bf16_nearest, ...              copy.cl: the low-precision copy
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
- * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has;
- * 0 or 1 for GUARD (steps may be skipped), RATIO (of norms, by measure.cl), SUM (gradients
- * accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative penalty), EMA, COPIES,
- * RANDOM (the copy is rounded by chance), REPORT, and LATE (what reads the new p, AFTER, average,
- * copy and report, waits for penalties on whole rows or tensors, group.cl). What a policy does not use is not in its kernel. The numbers of the step are
- * arguments, never macros: changing them builds nothing. Scalar twin: src/scalar/step.c.
+ * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has,
+ * MEASURES those that MEASURE reads, MEASURED of them it writes; 0 or 1 for GUARD (steps may be
+ * skipped), RATIO (of norms, by measure.cl), ITERATED (s[STATES] is what iterate.cl made of the
+ * gradient), SUM (gradients accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative
+ * penalty), EMA, COPIES, RANDOM (the copy is rounded by chance), REPORT, and LATE (what reads the new
+ * p, AFTER, average, copy and report, waits for penalties on whole rows or tensors, group.cl). What a
+ * policy does not use is not in its kernel. The numbers of the step are arguments, never macros:
+ * changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
 #include "numeric.cl"
 #include "penalty.cl"
@@ -76,6 +79,10 @@ float replace(const float p, const float next, const float decay)
 }
 
 void ratio_none(struct SCALARS *rule, const float ratio)
+{
+}
+
+void adjust_none(struct SCALARS *rule, const uint rows, const uint columns)
 {
 }
 
@@ -260,6 +267,7 @@ void tik_step(const ulong count,
               __global const float *restrict clips,
               __global const float *restrict factors,
               __global const float *restrict ratios,
+              __global const float *restrict iterate,
               __global const struct tik_row *restrict rows,
               __global const struct tik_progress *restrict progress,
               const uint group,
@@ -280,6 +288,8 @@ void tik_step(const ulong count,
     }
     if (RATIO)
         RATIO_IN(&rule, ratios[place.unit]);
+    if (ITERATED)
+        ADJUST(&rule, place.rows, place.columns);
 
     struct dice dice;
     if (RANDOM)
@@ -290,7 +300,7 @@ void tik_step(const ulong count,
 
     for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
         const ulong i = place.first + j;
-        float s[4];
+        float s[4 + ITERATED];
         if (STATES > 0)
             s[0] = state0[at.state[0] + i];
         if (STATES > 1)
@@ -299,6 +309,8 @@ void tik_step(const ulong count,
             s[2] = state2[at.state[2] + i];
         if (STATES > 3)
             s[3] = state3[at.state[3] + i];
+        if (ITERATED)
+            s[STATES] = iterate[element_of_matrix(place, j)];
 
         float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;

@@ -19,7 +19,7 @@ static struct passes step_passes(const struct tik_plan *plan)
     const size_t measured = variant->measure != NULL ? variant->measure->states : 0;
     const size_t ema = plan->ema && !plan->late;
     return (struct passes){
-        .read = 2 + variant->state_count + plan->gather.mean + ema,
+        .read = 2 + variant->state_count + plan->gather.mean + ema + (variant->iteration != NULL),
         .written =
             1 + variant->state_count - measured + plan->gather.mean + ema + plan->gather.zero_grad,
         .copies = plan->copy != NULL && !plan->late,
@@ -29,7 +29,8 @@ static struct passes step_passes(const struct tik_plan *plan)
 static struct passes measure_passes(const struct tik_plan *plan)
 {
     return (struct passes){.read = 2 + plan->variant->state_count + plan->gather.mean,
-                           .written = plan->variant->measure->states};
+                           .written =
+                               plan->variant->measure->states + (plan->variant->iteration != NULL)};
 }
 
 static struct passes launch_passes(const struct tik_launch *l, const struct tik_plan *plan)
@@ -44,6 +45,7 @@ static struct passes launch_passes(const struct tik_launch *l, const struct tik_
         return step_passes(plan);
     case TIK_GROUP_BLOCKS:
         return (struct passes){.read = 1};
+    case TIK_NORMALIZE:
     case TIK_GROUP_SCALE:
     case TIK_GROUP_PROJECT:
         return (struct passes){.read = 1, .written = 1};

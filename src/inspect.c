@@ -154,11 +154,21 @@ static void weaken(const struct tik_optimizer *optimizer, const struct tik_progr
         *weakest = ops->program_conformance(program);
 }
 
+/* Products of a BLAS, on the device or on the scalar path beside it, are nobody's bits. */
+static bool uses_blas(const struct tik_optimizer *optimizer)
+{
+    const struct tik_backend *device = optimizer->backend, *scalar = optimizer->scalar;
+    return tik_matrices_large(&optimizer->store) &&
+           (device->ops->blas(device) != NULL || scalar->ops->blas(scalar) != NULL);
+}
+
 enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
 {
     enum tik_conformance weakest = TIK_EXACT;
     if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
         return TIK_UNTESTED;
+    if (uses_blas(optimizer))
+        weakest = TIK_BOUNDED;
     weaken(optimizer, optimizer->norm_program, &weakest);
     for (size_t g = 0; g < optimizer->group_count; g++) {
         weaken(optimizer, optimizer->groups[g].program, &weakest);

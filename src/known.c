@@ -128,6 +128,7 @@ static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
                                         .count = tensors[i].length,
                                         .first = tensors[i].first};
         tik_span_cut(&entry, scope, span);
+        span->matrix = tensors[i].first;
         span->block = (uint32_t)spans->blocks;
         span->order = (uint32_t)spans->units;
         span->slot = slots;
@@ -166,7 +167,7 @@ struct run {
     struct tables tables;
     struct tik_arrays arrays;
     struct tik_workspace work;
-    struct tik_launch list[8];
+    struct tik_launch list[24];
     struct tik_many many[TENSORS];
     size_t count;
 };
@@ -192,6 +193,20 @@ static bool is_used(const struct tik_plan *plan, size_t k)
     return k - 2 == TIK_EMA ? plan->ema : k - 2 < plan->variant->state_count;
 }
 
+/* What is iterated on, and room for the products of the most rows with themselves. */
+static enum tik_status create_matrices(struct run *r)
+{
+    const size_t rows = tensors[2].length / tensors[2].row;
+    const struct tik_backend_ops *ops = r->backend->ops;
+    enum tik_status status = TIK_OK;
+    for (size_t i = 0; i < 2 && status == TIK_OK; i++) {
+        status = ops->memory_create(r->backend, COUNT * sizeof(float), &r->work.iterates[i]);
+        if (status == TIK_OK)
+            status = ops->memory_create(r->backend, rows * rows * sizeof(float), &r->work.grams[i]);
+    }
+    return status;
+}
+
 static enum tik_status upload_tables(struct run *r)
 {
     enum tik_status status = TIK_OK;
@@ -214,6 +229,9 @@ static enum tik_status upload_tables(struct run *r)
     if (status == TIK_OK)
         status =
             r->backend->ops->memory_create(r->backend, TENSORS * sizeof(float), &r->work.totals);
+    if (status == TIK_OK && r->plan->kind == TIK_PROGRAM_STEP &&
+        r->plan->variant->iteration != NULL)
+        status = create_matrices(r);
     return status;
 }
 
@@ -259,7 +277,8 @@ static void add(struct run *r, enum tik_kernel kernel, enum tik_scope scope)
                              .group_count = GROUPS,
                              .group = 1,
                              .slot = 1,
-                             .values = &r->values};
+                             .values = &r->values,
+                             .iterate = r->work.iterates[kernel == TIK_STEP]};
     if (kernel == TIK_NORM_FINISH)
         l->spans.blocks = 1;
 }
@@ -282,6 +301,36 @@ static void list_many(struct run *r)
     }
 }
 
+/* c <- alpha*a*b + beta*d */
+static void add_product(struct run *r, struct tik_operands operands)
+{
+    add(r, TIK_PRODUCT, TIK_SCOPE_TENSOR);
+    struct tik_launch *l = &r->list[r->count - 1];
+    operands.scalars.count = 1;
+    l->product = operands;
+    l->spans = (struct tik_spans){.units = operands.scalars.m, .blocks = operands.scalars.m};
+}
+
+/* One iteration, with numbers of its own, on each tensor. */
+static void list_iteration(struct run *r)
+{
+    struct tik_buffer *x = r->work.iterates[0], *y = r->work.iterates[1];
+    struct tik_buffer *a = r->work.grams[0], *b = r->work.grams[1];
+    add(r, TIK_NORMALIZE, TIK_SCOPE_TENSOR);
+    for (size_t i = 0; i < TENSORS; i++) {
+        const uint32_t n = tensors[i].row, m = tensors[i].length / n;
+        const uint64_t at = tensors[i].first;
+        const struct tik_product gram = {
+            .a = at, .b = at, .m = m, .n = m, .k = n, .transposed = 1, .alpha = 1};
+        const struct tik_product square = {.m = m, .n = m, .k = m, .alpha = 2, .beta = -4.75f};
+        const struct tik_product next = {
+            .b = at, .d = at, .c = at, .m = m, .n = n, .k = m, .alpha = 1, .beta = 3.5f};
+        add_product(r, (struct tik_operands){gram, .a = x, .b = x, .c = a});
+        add_product(r, (struct tik_operands){square, .a = a, .b = a, .d = a, .c = b});
+        add_product(r, (struct tik_operands){next, .a = b, .b = x, .d = x, .c = y});
+    }
+}
+
 static void list_step(struct run *r)
 {
     if (r->plan->packed > 0) {
@@ -292,6 +341,8 @@ static void list_step(struct run *r)
         add(r, TIK_MEASURE, TIK_SCOPE_TENSOR);
         add(r, TIK_RATIOS, TIK_SCOPE_TENSOR);
     }
+    if (r->plan->variant->iteration != NULL)
+        list_iteration(r);
     add(r, TIK_STEP, TIK_SCOPE_TENSOR);
     if (r->plan->late)
         add(r, TIK_LATE, TIK_SCOPE_TENSOR);
@@ -414,7 +465,7 @@ static uint64_t compare_array(const struct answers *a, const struct answers *b,
         const float other = k == 0 ? known_threshold : fabsf(before->array[1][i]);
         const float own = fabsf(before->array[k][i]);
         const float scale = own >= other ? own : other;
-        wrong += tik_verify_compare(&a->array[k][i], &b->array[k][i], &scale, 1, bounded);
+        wrong += tik_verify_compare(&a->array[k][i], &b->array[k][i], &scale, 1, bounded, 0);
     }
     return wrong;
 }
@@ -424,7 +475,7 @@ static uint64_t compare_control(const struct tik_control *a, const struct tik_co
 {
     const float one[] = {a->clip, a->norm, a->unscale, a->scale, a->coming};
     const float other[] = {b->clip, b->norm, b->unscale, b->scale, b->coming};
-    uint64_t wrong = tik_verify_compare(one, other, NULL, sizeof one / sizeof *one, bounded);
+    uint64_t wrong = tik_verify_compare(one, other, NULL, sizeof one / sizeof *one, bounded, 0);
     wrong += a->skip != b->skip || a->clean != b->clean || a->in_row != b->in_row ||
              a->skipped != b->skipped || a->halted != b->halted;
     return wrong;
@@ -438,14 +489,14 @@ static uint64_t compare_answers(const struct answers *a, const struct answers *b
     for (size_t k = 0; k < FLOATS; k++)
         wrong += compare_array(a, b, before, k, bounded);
     if (plan->kind == TIK_PROGRAM_STEP && plan->copy != NULL)
-        wrong += tik_verify_copy(plan->copy, a->low, b->low, before->array[0], COUNT, bounded);
-    wrong += tik_verify_compare(a->clips, b->clips, NULL, UNITS, bounded);
-    wrong += tik_verify_compare(a->ratios, b->ratios, NULL, UNITS, bounded);
-    wrong += tik_verify_compare(a->factors, b->factors, NULL, UNITS, bounded);
+        wrong += tik_verify_copy(plan->copy, a->low, b->low, before->array[0], COUNT, bounded, 0);
+    wrong += tik_verify_compare(a->clips, b->clips, NULL, UNITS, bounded, 0);
+    wrong += tik_verify_compare(a->ratios, b->ratios, NULL, UNITS, bounded, 0);
+    wrong += tik_verify_compare(a->factors, b->factors, NULL, UNITS, bounded, 0);
     for (size_t i = 0; i < SLOTS; i++) {
         const struct tik_partial *one = &a->partials[i], *other = &b->partials[i];
-        wrong += tik_verify_compare(&one->penalty, &other->penalty, NULL, 1, bounded);
-        wrong += tik_verify_compare(&one->squares, &other->squares, NULL, 1, bounded);
+        wrong += tik_verify_compare(&one->penalty, &other->penalty, NULL, 1, bounded, 0);
+        wrong += tik_verify_compare(&one->squares, &other->squares, NULL, 1, bounded, 0);
     }
     wrong += plan->kind == TIK_PROGRAM_STEP && plan->report && !zeros_are_counted(a);
     wrong += memcmp(a->progress, b->progress, sizeof a->progress) != 0;

@@ -302,6 +302,25 @@ static enum tik_status check_shape(const struct tik_optimizer *optimizer,
     return TIK_OK;
 }
 
+/* Both sides as a BLAS counts them. */
+static enum tik_status check_matrix(const struct tik_group *group, const struct tik_tensor *tensor)
+{
+    const char *rule = group->policy.rule->info.name;
+    if (!group->policy.rule->info.matrices)
+        return TIK_OK;
+    if (tensor->rank != 2)
+        return tik_error_set(
+            TIK_ERROR_ARGUMENT,
+            "tensor %s has rank %zu, and rule %s takes matrices, which have rank 2: "
+            "put it into a group of another rule, or give it the shape of a matrix",
+            tensor->name, tensor->rank, rule);
+    if (tensor->shape[0] > INT32_MAX || tensor->shape[1] > INT32_MAX)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "tensor %s is %zu x %zu; rule %s takes sides of at most %" PRId32,
+                             tensor->name, tensor->shape[0], tensor->shape[1], rule, INT32_MAX);
+    return TIK_OK;
+}
+
 static enum tik_status check_memory(const struct tik_optimizer *optimizer,
                                     const struct tik_tensor *tensor, size_t count)
 {
@@ -340,6 +359,7 @@ static void lay_out(const struct tik_group *group, struct tik_layout *layout)
     tik_policy_initial(&group->policy, initial);
     *layout = (struct tik_layout){0};
     layout->count = tik_plan_arrays(&group->plan, layout->array);
+    layout->iterated = group->plan.variant->iteration != NULL;
     for (size_t k = 0; k < layout->count; k++) {
         const size_t number = layout->array[k].number;
         layout->states += layout->array[k].name != NULL;
@@ -368,6 +388,8 @@ enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t
         return tik_error_set(TIK_ERROR_ARGUMENT, "there is a tensor %s already", tensor->name);
     size_t count = 0, number = 0;
     status = check_shape(optimizer, tensor, &count);
+    if (status == TIK_OK)
+        status = check_matrix(&optimizer->groups[group], tensor);
     if (status == TIK_OK)
         status = check_memory(optimizer, tensor, count);
     if (status == TIK_OK)

@@ -67,7 +67,8 @@ struct tik_optimizer {
     size_t many_capacity;
     unsigned gathered; /* gradients accumulated since the last step */
     struct tik_optimizer_stats stats;
-    uint64_t sample; /* counter of sampled blocks */
+    uint64_t sample;    /* counter of sampled blocks */
+    bool blas_prepared; /* or found wanting */
     bool torn;
 };
 

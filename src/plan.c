@@ -265,15 +265,17 @@ static void add_clip(struct text *text, const struct tik_plan *plan)
 
 static void add_measure(struct text *text, const struct tik_variant *variant)
 {
-    const struct tik_measure *measure = variant->measure;
+    static const struct tik_measure none = {.measure = "measure_none",
+                                            .ratio_of = "ratio_of_none"};
+    const struct tik_measure *measure = variant->measure != NULL ? variant->measure : &none;
+    const struct tik_iteration *iteration = variant->iteration;
     add(text, " -DSTATES=%zu -DSTORED=%zu -DRATIO=%d -DRATIO_IN=%s", variant->state_count,
-        measure != NULL && measure->states > 0 ? variant->state_count - measure->states
-                                               : variant->state_count,
-        measure != NULL, measure != NULL ? measure->ratio_in : "ratio_none");
-    add(text, " -DMEASURE=%s -DRATIO_OF=%s -DMEASURED=%zu",
-        measure != NULL ? measure->measure : "measure_none",
-        measure != NULL ? measure->ratio_of : "ratio_of_none",
-        measure != NULL ? measure->states : 0);
+        variant->state_count - measure->states, measure->ratio_in != NULL,
+        stage_name(measure->ratio_in, "ratio_none"));
+    add(text, " -DMEASURE=%s -DRATIO_OF=%s -DMEASURES=%zu -DMEASURED=%zu", measure->measure,
+        measure->ratio_of, measure->reads, measure->states);
+    add(text, " -DITERATED=%d -DADJUST=%s", iteration != NULL,
+        iteration != NULL ? iteration->adjust : "adjust_none");
 }
 
 static void define_step(struct text *text, const struct tik_plan *plan)

@@ -35,10 +35,17 @@ static size_t count_wanted(const struct tik_optimizer *optimizer, const struct t
 }
 
 /* A block of a row or tensor that is changed as a whole says nothing by itself. */
-static enum tik_status check_penalties(const struct tik_optimizer *optimizer)
+static enum tik_status check_whole(const struct tik_optimizer *optimizer)
 {
     for (size_t g = 0; g < optimizer->group_count; g++) {
         const struct tik_plan *plan = &optimizer->groups[g].plan;
+        if (plan->variant->iteration != NULL)
+            return tik_error_set(
+                TIK_ERROR_ARGUMENT,
+                "verify is TIK_VERIFY_SAMPLE, and rule %s of group %zu iterates on "
+                "whole matrices: a block cannot be judged by itself; use "
+                "TIK_VERIFY_ALL or TIK_VERIFY_OFF",
+                plan->rule->info.name, g);
         for (size_t i = 0; i < plan->penalty_count; i++)
             if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
                 return tik_error_set(TIK_ERROR_ARGUMENT,
@@ -77,7 +84,7 @@ static enum tik_status take_block(struct tik_optimizer *optimizer, size_t i,
 enum tik_status tik_sample_create(struct tik_optimizer *optimizer, struct tik_sample **sample)
 {
     const struct tik_store *store = &optimizer->store;
-    enum tik_status status = check_penalties(optimizer);
+    enum tik_status status = check_whole(optimizer);
     if (status != TIK_OK)
         return status;
     size_t bytes = sizeof **sample;
@@ -213,7 +220,7 @@ static enum tik_status compare_block(const struct tik_sample *sample, struct sam
         if (status != TIK_OK)
             break;
         *mismatches += tik_verify_array(&piece->layout, k, &there, values_of(s, piece, k),
-                                        s->place.length, loose);
+                                        s->place.length, loose, 0);
         *words += s->place.length;
     }
     return status;

@@ -1,8 +1,10 @@
 #include "shadow.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "blas.h"
 #include "error.h"
 #include "verify.h"
 
@@ -257,6 +259,30 @@ static bool bounded(const struct tik_optimizer *optimizer)
     return tik_optimizer_conformance(optimizer) != TIK_EXACT;
 }
 
+/* What an iteration on matrices adds to the distance of parameters, and of their average. */
+static double find_slack(const struct tik_optimizer *optimizer, const struct tik_entry *entry)
+{
+    const struct tik_group *group = &optimizer->groups[entry->group];
+    const struct tik_iteration *iteration = group->plan.variant->iteration;
+    if (iteration == NULL)
+        return 0;
+    struct tik_polynomial polynomial;
+    const double rows = (double)entry->shape[0], cols = (double)entry->shape[1];
+    double lr = group->values.lr;
+    for (size_t i = 0; i < TIK_ROWS && optimizer->gather.guard; i++)
+        lr = fmax(lr, group->lrs[i]);
+    iteration->polynomial(group->policy.option, &polynomial);
+    return iteration->share(group->policy.option, lr, rows, cols) *
+           tik_iteration_bound(&polynomial, rows, cols);
+}
+
+/* The parameters, their average and their copy. */
+static bool follows_param(const struct tik_layout *layout, size_t array)
+{
+    return array == 0 || (array > 1 && (layout->array[array - 2].number == TIK_EMA ||
+                                        layout->start[array - 2].copy != NULL));
+}
+
 enum tik_status tik_shadow_compare(struct tik_shadow *shadow, uint64_t *words, uint64_t *mismatches)
 {
     struct tik_optimizer *optimizer = shadow->optimizer;
@@ -268,6 +294,7 @@ enum tik_status tik_shadow_compare(struct tik_shadow *shadow, uint64_t *words, u
         const struct tik_piece *piece = &store->pieces[entry->piece];
         if (!entry->active || entry->count == 0)
             continue;
+        const double slack = loose ? find_slack(optimizer, entry) : 0;
         void *there = malloc(entry->count * sizeof(float));
         if (there == NULL)
             return tik_error_memory("a tensor to compare", entry->count * sizeof(float));
@@ -279,7 +306,8 @@ enum tik_status tik_shadow_compare(struct tik_shadow *shadow, uint64_t *words, u
                 break;
             const char *here = shadow->pieces[entry->piece].values[k];
             here += entry->first * tik_layout_size(&piece->layout, k);
-            *mismatches += tik_verify_array(&piece->layout, k, there, here, entry->count, loose);
+            *mismatches += tik_verify_array(&piece->layout, k, there, here, entry->count, loose,
+                                            follows_param(&piece->layout, k) ? slack : 0);
             *words += entry->count;
         }
         free(there);

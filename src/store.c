@@ -51,6 +51,7 @@ void tik_store_finish(struct tik_store *store)
             release(store, &piece->spans[scope].table);
             free(piece->table[scope]);
         }
+        free(piece->batches);
     }
     tik_workspace_destroy(store->backend, &store->work);
     for (size_t i = 0; i < store->tensor_count; i++)
@@ -414,6 +415,8 @@ static enum tik_status commit_piece(struct tik_store *store, struct tik_piece *p
 static enum tik_status refresh_tables(struct tik_store *store)
 {
     enum tik_status status = tik_spans_make(store);
+    if (status == TIK_OK && store->needs.iterates)
+        status = tik_matrices_make(store);
     for (size_t i = 0; i < store->piece_count; i++) {
         struct tik_piece *piece = &store->pieces[i];
         for (enum tik_scope scope = 0; scope < TIK_SCOPES && status == TIK_OK; scope++)
@@ -436,7 +439,7 @@ static enum tik_status refresh_tables(struct tik_store *store)
 static bool same_needs(const struct tik_needs *a, const struct tik_needs *b)
 {
     bool same = a->norms == b->norms && a->clips == b->clips && a->ratios == b->ratios &&
-                a->factors == b->factors && a->report == b->report &&
+                a->factors == b->factors && a->report == b->report && a->iterates == b->iterates &&
                 a->norm_scope == b->norm_scope && a->planes == b->planes;
     for (size_t scope = 0; scope < TIK_SCOPES; scope++)
         same &= a->scopes[scope] == b->scopes[scope];

@@ -32,6 +32,17 @@ struct tik_layout {
     size_t count, states; /* the states, and behind them what is none */
     struct tik_array array[TIK_ARRAYS];
     struct tik_start start[TIK_ARRAYS];
+    bool iterated; /* the rule iterates on its tensors, which are matrices */
+};
+
+/*
+ * Matrices of one shape, side by side among those that are iterated on; their rows are the shorter
+ * side.
+ */
+struct tik_batch {
+    uint32_t rows, cols, count;
+    uint64_t first; /* element where they begin */
+    bool large;     /* a BLAS multiplies them, where there is one */
 };
 
 struct tik_piece {
@@ -49,6 +60,8 @@ struct tik_piece {
     /* The active tensors, on the host and on the backend. */
     struct tik_span *table[TIK_SCOPES];
     struct tik_spans spans[TIK_SCOPES];
+    struct tik_batch *batches; /* of the active tensors, where they are iterated on */
+    size_t batch_count;
 };
 
 struct tik_entry {
@@ -65,7 +78,7 @@ struct tik_entry {
 /* What the policies and options of an optimizer ask of the tables and of the workspace. */
 struct tik_needs {
     bool scopes[TIK_SCOPES];
-    bool norms, clips, ratios, factors, report;
+    bool norms, clips, ratios, factors, report, iterates;
     enum tik_scope norm_scope; /* whose tensors the norms are summed over */
     size_t planes;             /* of sums; 0: none */
 };
@@ -85,6 +98,8 @@ struct tik_store {
     uint64_t slots;                         /* blocks of all tensors, active or not */
     uint64_t units;                         /* factors of all tensors, in whatever scope */
     uint64_t plane;                         /* the most slots of a scope */
+    uint64_t iterates, grams;               /* the most elements of matrices that a piece iterates
+                                               on, and of a shape's products with themselves */
     bool fresh;                             /* tables are as tensors and needs are */
     bool reported;                          /* partials are of a step with these tables */
     struct tik_tensor_blocks *tensor_table; /* in the norms' scope */
@@ -128,6 +143,15 @@ void tik_span_cut(const struct tik_entry *entry, enum tik_scope scope, struct ti
 
 /* The host's tables, from the tensors that are active. */
 enum tik_status tik_spans_make(struct tik_store *store);
+
+/*
+ * matrices.c: where the matrices of a piece's tensors lie while a rule iterates on them; after the
+ * spans.
+ */
+enum tik_status tik_matrices_make(struct tik_store *store);
+
+/* Whether any of them are large. */
+bool tik_matrices_large(const struct tik_store *store);
 
 /* workspace.c: buffers of a backend's own for what the store's needs name. */
 enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_backend *backend,

@@ -18,9 +18,25 @@ struct tik_measure {
     tik_measure_twin *measure_twin; /* and their twins */
     const char *ratio_of;
     tik_ratio_twin *ratio_of_twin;
-    const char *ratio_in;
-    size_t ratio_index; /* of the ratio in struct STEM_scalars, in floats */
-    size_t states;      /* that it updates, of at most 2 */
+    const char *ratio_in; /* NULL: the step does not ask for the ratio */
+    size_t ratio_index;   /* of the ratio in struct STEM_scalars, in floats */
+    size_t reads;         /* states that it reads, of at most 2, */
+    size_t states;        /* and those that it updates */
+};
+
+/* x <- a*x + (b*A + c*A A) x, A = x x^T, so many times. */
+struct tik_polynomial {
+    unsigned steps;
+    float a, b, c;
+};
+
+/* What a rule that iterates on whole matrices has beside its measure: cl/iterate.cl. */
+struct tik_iteration {
+    const char *adjust; /* function in cl/STEM.cl, and its twin */
+    tik_adjust_twin *adjust_twin;
+    void (*polynomial)(const double *options, struct tik_polynomial *polynomial);
+    /* What of the iterate a step at lr takes from an element of a matrix: lr times its adjustment. */
+    double (*share)(const double *options, double lr, double rows, double cols);
 };
 
 /* One form of a rule, as its options choose it: the stages that compute it, the states it keeps. */
@@ -30,6 +46,7 @@ struct tik_variant {
     const char *const *states;
     size_t state_count;
     const struct tik_measure *measure; /* NULL: the step asks for no norm */
+    const struct tik_iteration *iteration; /* NULL: it does not iterate on matrices; needs measure */
     const char *after; /* function that comes after the proximal stages; NULL: none */
     tik_after_twin *after_twin;
     const char *rate; /* function that gives each element's own step; NULL: they have none */

@@ -35,6 +35,7 @@ RULES = {
     'lars': [('lars', 0), ('lars_momentum', 1), ('lars_apex', 0), ('lars_apex_momentum', 1)],
     'adabelief': [('adabelief', 2)],
     'ademamix': [('ademamix', 3)],
+    'muon': [('muon', 1)],
 }
 AFTER = {'asgd': 'asgd_average'}
 # Each element's own step, and the penalties that ask for it, or for what the element has paid.
@@ -54,12 +55,17 @@ COUPLED_ONLY = ('lp_power',)
 # Stems, and forms of theirs, whose step depends on norms of its tensor: their stages in measure.cl,
 # and what they store.
 MEASURE = {
-    'lamb': {'MEASURE': 'lamb_measure', 'RATIO_OF': 'lamb_ratio_of', 'MEASURED': 2, 'STORED': 0,
-             'RATIO': 1, 'RATIO_IN': 'lamb_ratio_in'},
-    'lamb_plain': {'MEASURE': 'measure_none', 'RATIO_OF': 'ratio_of_none', 'MEASURED': 0},
+    'lamb': {'MEASURE': 'lamb_measure', 'RATIO_OF': 'lamb_ratio_of', 'MEASURES': 2, 'MEASURED': 2,
+             'STORED': 0, 'RATIO': 1, 'RATIO_IN': 'lamb_ratio_in'},
+    'lamb_plain': {'MEASURE': 'measure_none', 'RATIO_OF': 'ratio_of_none', 'MEASURES': 0,
+                   'MEASURED': 0},
     'lars': {'MEASURE': 'lars_measure_decayed', 'RATIO_OF': 'lars_ratio_of_apex', 'MEASURED': 0,
-             'RATIO': 1, 'RATIO_IN': 'lars_ratio_in'},
+             'MEASURES': 0, 'RATIO': 1, 'RATIO_IN': 'lars_ratio_in'},
+    'muon': {'MEASURE': 'muon_measure_nesterov', 'RATIO_OF': 'muon_norm', 'MEASURES': 1,
+             'MEASURED': 0, 'ITERATED': 1, 'ADJUST': 'muon_match_rms_adamw'},
 }
+# What their programs begin from, where that is not step.cl.
+FRAMES = {'lamb': 'measure.cl', 'lars': 'measure.cl', 'muon': 'iterate.cl'}
 GATHER = {'GATHER': 'gather_mean', 'LIMIT': 'limit_by_value', 'GUARD': 1, 'ZERO_GRAD': 1}
 SCOPES = ('unit_of_tensor', 'unit_of_row', 'unit_of_column')
 FACTORS = ('factor_lasso', 'factor_ball', 'factor_coupled_lasso')
@@ -94,7 +100,7 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
               'CLIP_AT': 'unit_of_tensor', 'LIMIT_LATE': 'limit_none', 'GROUPED': 'grouped_none',
               'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend',
               'BEFORE': 'decay_first', 'RULE': form, 'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
-              'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
+              'RATIO_IN': 'ratio_none', 'ITERATED': 0, 'ADJUST': 'adjust_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
               'STATES_AFTER': states if stem in AFTER else 0, 'RATE': RATE.get(form, 'rate_none'),
               'PAID': report, 'COPY': 'fp16_stochastic' if report else 'copy_none',
               'COPIES': report, 'RANDOM': report,
@@ -240,8 +246,8 @@ def main():
     except OSError:
         print(f'no {clang}: skipped')
         sys.exit(77)
-    programs = {stem: flatten(embed, folder, [stem + '.cl', 'measure.cl' if stem in MEASURE
-                                              else 'step.cl']) for stem in RULES}
+    programs = {stem: flatten(embed, folder, [stem + '.cl', FRAMES.get(stem, 'step.cl')])
+                for stem in RULES}
     programs |= {stem + '_many': flatten(embed, folder, [stem + '.cl', 'many.cl'])
                  for stem in RULES if stem not in MEASURE}
     for alone in ('norm', 'group'):

@@ -38,6 +38,7 @@ SKIP = 77
 # Cases of test_oracle for files that are no rule's.
 SOONEST = dict.fromkeys(("ball", "group", "group_lasso", "simplex", "spans"), "shapes")
 SOONEST["diagonal"] = "adam"
+SOONEST.update(dict.fromkeys(("iterate", "matrices", "run"), "muon"))
 LIMIT = 300  # seconds for one run of a judge
 JUDGES = ("oracle", "golden", "schedule", "part", "presets")
 OTHERS = ("around", "guard", "checkpoint_around")
@@ -117,6 +118,7 @@ class ScalarBench:
             *sorted((src / "rules").glob("*.c")),
             *sorted((src / "penalties").glob("*.c")),
             *sorted((src / "scalar").glob("*.c")),
+            src / "scalar" / "blas" / "none.c",
             src / "opencl" / "absent.c",
         ]
         self.judges = sorted(TESTS.glob("judge*.c")) + sorted((TESTS / "oracle").glob("*.c"))

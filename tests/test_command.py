@@ -75,10 +75,12 @@ class Rules(unittest.TestCase):
         rules = {rule["name"]: rule for rule in tables["rules"]}
         self.assertLessEqual({"sgd", "adam", "adamw"}, set(rules))
         for rule in rules.values():
-            keys = ["name", "equation", "options", "states", "citation", "launches"]
-            keys += ["launches_with_max_norm", "bytes_per_parameter"]
+            keys = ["name", "equation", "options", "states", "citation", "matrices", "conformance"]
+            keys += ["launches", "launches_with_max_norm", "bytes_per_parameter"]
             keys += ["bytes_per_parameter_with_every_state"]
             self.assertEqual(list(rule), keys)
+            self.assertEqual(rule["conformance"], "bounded" if rule["name"] == "muon" else "exact")
+            self.assertIs(rule["matrices"], rule["name"] == "muon")
             self.assertGreaterEqual(rule["launches"], 1)
             self.assertEqual(rule["launches_with_max_norm"], rule["launches"] + 2)
             for option in rule["options"]:
@@ -162,7 +164,7 @@ class Rules(unittest.TestCase):
 
 
 class Devices(InFolder):
-    KEYS = "index platform name driver version type usable chosen host_unified_memory conformance"
+    KEYS = "index platform name driver version type usable chosen host_unified_memory conformance blas"
 
     def test_json(self):
         done = run("devices", "--json")

@@ -88,6 +88,11 @@ static void add_tensor(struct twins *twins, int side, struct pair *pair, const c
                                         : rows > 0 ? 2
                                                    : 1,
                                 .shape = shape};
+    size_t matrix[2];
+    if (rows == 0 && suite_shape(twins->spec->rule, count, matrix) == 2) {
+        tensor.rank = 2;
+        tensor.shape = matrix;
+    }
     tensor.param = (float *)(uintptr_t)param;
     if (pair->spec->memory == TIK_MEMORY_HOST) {
         tensor.memory = TIK_MEMORY_HOST;

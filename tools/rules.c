@@ -133,6 +133,9 @@ static bool add_rule(cJSON *list, const struct tik_rule_info *rule)
            cJSON_AddItemToObject(entry, "states",
                                  cJSON_CreateStringArray(rule->states, (int)rule->state_count)) &&
            cJSON_AddStringToObject(entry, "citation", rule->citation) != NULL &&
+           cJSON_AddBoolToObject(entry, "matrices", rule->matrices) != NULL &&
+           cJSON_AddStringToObject(entry, "conformance", rule->bounded ? "bounded" : "exact") !=
+               NULL &&
            add_cost(entry, rule);
 }
 
@@ -291,6 +294,10 @@ static enum tik_status print_rule(const struct tik_rule_info *rule)
     const enum tik_status status = print_states(rule);
     if (status != TIK_OK)
         return status;
+    if (rule->matrices)
+        print_labelled("tensors:", "of rank 2 alone");
+    if (rule->bounded != NULL)
+        print_labelled("bounded:", rule->bounded);
     print_labelled("source:", rule->citation);
     print_options(rule->options, rule->option_count);
     putchar('\n');

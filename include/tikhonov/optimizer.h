@@ -28,7 +28,9 @@
 
 enum tik_verify {
     TIK_VERIFY_OFF,
-    TIK_VERIFY_SAMPLE, /* `verify_blocks` blocks of each step, chosen anew each time */
+    /* `verify_blocks` blocks of each step, chosen anew each time; not of rules and penalties that
+       make of a whole matrix, row or column what a block is */
+    TIK_VERIFY_SAMPLE,
     TIK_VERIFY_ALL,    /* every element of every step */
 };
 
@@ -160,7 +162,7 @@ struct tik_tensor {
  * that was never written is 0, and takes part all the same: set the tensor inactive until it has one.
  *
  * TIK_OK; TIK_ERROR_ARGUMENT: a bad group, a name that is empty or taken, a rank or shape that is
- * too large, memory that is NULL or too small; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE. On an error
+ * too large, or not a matrix's where the group's rule takes matrices alone, memory that is NULL or too small; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE. On an error
  * nothing was registered.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer,
@@ -238,8 +240,9 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_prepare(struct tik_optimizer *
  * What a step costs with the tensors and options as they are: kernels that it launches (each call of
  * step that takes one; loops of the scalar path likewise), and bytes that it moves for each
  * parameter of a group, an array counted once for each launch that reads it and once for each that
- * writes it. The launches do not grow with the tensors of the library's memory. A projection on a
- * ball goes over its units more often, which is not counted. 0 where memory or the device fails, or
+ * writes it. The launches do not grow with the tensors of the library's memory (of a rule that
+ * multiplies matrices they do with their shapes). A projection on a ball goes over its units more
+ * often, and products go over matrices: neither is counted among the bytes. 0 where memory or the device fails, or
  * the group is not there.
  */
 TIK_API size_t tik_optimizer_launches(struct tik_optimizer *optimizer);
@@ -329,7 +332,8 @@ TIK_API void tik_optimizer_stats(const struct tik_optimizer *optimizer,
 
 /*
  * The weakest conformance among the programs in use; TIK_EXACT on the scalar path, TIK_UNTESTED
- * when the scalar path had to take every step for the device.
+ * when the scalar path had to take every step for the device. TIK_BOUNDED, on the scalar path too,
+ * where a BLAS multiplies large matrices (muon; docs/numerics.md).
  */
 TIK_API enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer);
 

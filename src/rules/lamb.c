@@ -40,6 +40,7 @@ static const struct tik_measure measure = {
     .ratio_of_twin = tik_scalar_lamb_ratio_of,
     .ratio_in = "lamb_ratio_in",
     .ratio_index = offsetof(struct lamb_scalars, ratio) / sizeof(float),
+    .reads = 2,
     .states = 2,
 };
 

@@ -16,11 +16,16 @@ TIK_WIDE tik_rule_twin tik_scalar_ftrl;
 TIK_WIDE tik_rule_twin tik_scalar_lamb, tik_scalar_lamb_plain;
 TIK_WIDE tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
 TIK_WIDE tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;
+TIK_WIDE tik_rule_twin tik_scalar_muon;
 
 TIK_WIDE tik_measure_twin tik_scalar_lamb_measure, tik_scalar_lars_measure,
     tik_scalar_lars_measure_decayed;
 tik_ratio_twin tik_scalar_lamb_ratio_of, tik_scalar_lars_ratio_of;
 tik_ratio_twin tik_scalar_lars_ratio_of_decayed, tik_scalar_lars_ratio_of_apex;
+
+TIK_WIDE tik_measure_twin tik_scalar_muon_measure, tik_scalar_muon_measure_nesterov;
+tik_ratio_twin tik_scalar_muon_norm;
+tik_adjust_twin tik_scalar_muon_original, tik_scalar_muon_match_rms_adamw;
 
 TIK_WIDE tik_after_twin tik_scalar_asgd_average;
 

@@ -248,6 +248,23 @@ static void keep_states(const struct tik_plan *plan, const struct tik_block *blo
         memcpy(old[k], block->state[k], block->place.length * sizeof *old[k]);
 }
 
+/* The rule, with what was iterated to behind its states. */
+static void run_rule(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *piece, const float *g, float *taken)
+{
+    float x[PIECE], *states[TIK_MAX_STATES + 1] = {NULL};
+    const size_t n = piece->place.length;
+    if (plan->variant->iteration == NULL) {
+        plan->variant->twin(n, piece->p, g, piece->state, row->rule, taken);
+        return;
+    }
+    for (uint32_t j = 0; j < n; j++)
+        x[j] = piece->iterate[element_of_matrix(&piece->place, j)];
+    memcpy(states, piece->state, plan->variant->state_count * sizeof *states);
+    states[plan->variant->state_count] = x;
+    plan->variant->twin(n, piece->p, g, states, row->rule, taken);
+}
+
 static void proximal(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block, const float *rate)
 {
@@ -273,7 +290,7 @@ static void step_piece(const struct tik_plan *plan, const struct tik_row *row,
         keep_states(plan, piece, old);
     if (plan->before)
         decay_first(n, p, step->decay, p);
-    plan->variant->twin(n, p, g, piece->state, row->rule, taken);
+    run_rule(plan, row, piece, g, taken);
     if (plan->diagonal)
         plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, piece->state,
                                  row->rule, rate);
@@ -311,6 +328,8 @@ void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
         p = rest;
     }
     plan->variant->measure->measure_twin(n, p, g, block->state, row->rule, one, other);
+    for (uint32_t j = 0; j < n && plan->variant->iteration != NULL; j++)
+        block->iterate[element_of_matrix(&block->place, j)] = other[j];
     *first = tik_scalar_squares(n, one);
     *second = tik_scalar_squares(n, other);
 }

@@ -13,6 +13,7 @@ struct tik_block {
     uint16_t *low;         /* the low-precision copy */
     const struct tik_control *control;
     const float *clips, *factors;
+    float *iterate; /* where the matrices lie that the rule iterates on; NULL: it does not */
     struct tik_partial *partial; /* NULL: no report */
 };
 
@@ -23,7 +24,7 @@ struct tik_block {
 void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block);
 
-/* The sums of squares that the rule measures. */
+/* The sums of squares that the rule measures; writes the block's share of what is iterated on. */
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
                         const struct tik_block *block, float *first, float *second);
 

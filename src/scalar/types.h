@@ -25,7 +25,10 @@ typedef uint64_t tik_ulong;
 #undef uint
 #undef ulong
 
-/* A rule: reads p and g, updates the states s[0..], writes what the step takes from p. */
+/*
+ * A rule: reads p and g, updates the states s[0..], writes what the step takes from p. Behind the
+ * states of one that iterates on matrices lie the elements of what it came to.
+ */
 typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *const *s,
                            const void *scalars, float *step);
 
@@ -46,6 +49,9 @@ typedef void tik_copy_twin(size_t n, const float *p, const uint16_t *dice, uint1
 typedef void tik_measure_twin(size_t n, const float *p, const float *g, float *const *s,
                               const void *scalars, float *first, float *second);
 typedef float tik_ratio_twin(float first, float second, const void *scalars);
+
+/* What a rule that iterates on matrices makes of a tensor's shape: one of its scalars. */
+typedef void tik_adjust_twin(void *scalars, uint32_t rows, uint32_t cols);
 
 /* A penalty on units: the factor that follows from a unit's sum of squares. */
 typedef float tik_factor_twin(float squares, const struct penalty_scalars *k);
