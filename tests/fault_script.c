@@ -141,6 +141,9 @@ static enum tik_status add_group(struct player *player, size_t index)
         status = set_options(policy, index);
     if (status == TIK_OK && player->script->around != NULL)
         status = tik_policy_set_ema(policy, 0.75, index == 1);
+    if (status == TIK_OK && player->script->around != NULL)
+        status = index == 0 ? tik_policy_set_copy(policy, TIK_COPY_BF16, TIK_COPY_STOCHASTIC, 5)
+                            : tik_policy_set_copy(policy, TIK_COPY_FP16, TIK_COPY_NEAREST, 0);
     size_t group = 0;
     if (status == TIK_OK)
         status = tik_optimizer_add_group(player->optimizer, policy, &group);
@@ -245,6 +248,12 @@ static void view_tensor(const struct player *player, size_t t, float **values)
     *values += info.count;
     for (size_t k = 0; k < info.state_count; k++, *values += info.count)
         ok(tik_optimizer_read(player->optimizer, t, TIK_STATE + (int)k, *values));
+    if (player->script->around == NULL)
+        return;
+    uint16_t copy[LONGEST + 1] = {0};
+    ok(tik_optimizer_read(player->optimizer, t, TIK_COPY, copy));
+    memcpy(*values, copy, (info.count + 1) / 2 * sizeof **values);
+    *values += (info.count + 1) / 2;
 }
 
 static void view(const struct player *player, struct script_view *seen)

@@ -6,7 +6,8 @@ usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
 of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file. `judge`
-names another judge than those below: around, guard, checkpoint_around, correction, update_list (at small sizes).
+names another judge than those below: around, guard, checkpoint_around, correction, copy, update_list
+(these two at small sizes).
 
 scalar: the sources of the library are compiled once, without OpenCL, and the judges are linked to it
 once; a mutant recompiles its file, links the library anew, and is judged by test_oracle, test_golden, test_schedule, test_part and test_presets. kernel: TEST_ORACLE, built with OpenCL, runs on the
@@ -41,7 +42,8 @@ SOONEST["diagonal"] = "adam"
 SOONEST.update(dict.fromkeys(("iterate", "matrices", "run"), "muon"))
 LIMIT = 300  # seconds for one run of a judge
 JUDGES = ("oracle", "golden", "schedule", "part", "presets")
-OTHERS = ("around", "guard", "checkpoint_around")
+OTHERS = ("around", "guard", "checkpoint_around", "copy")
+SMALL = ("copy", "update_list")  # at small sizes
 SUPPORT = ("suite", "checkpoint_fixture", "scratch", "foreign", "preset_calls")  # beside judge*.c
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
@@ -71,6 +73,10 @@ def run(command, env=None):
     except subprocess.TimeoutExpired:
         raise Broken(f"{command[0]} took more than {LIMIT} s")
     return done.returncode, done.stdout.decode(errors="replace")
+
+
+def sizes(judge):
+    return {"TIKHONOV_TEST_SIZES": "small"} if judge in SMALL else {}
 
 
 def must(command):
@@ -169,7 +175,7 @@ class ScalarBench:
         for name in judges:
             for case in self.cases(replaced) if name == "oracle" else [[]]:
                 program = [self.folder / f"test_{name}", "scalar", *case]
-                status, output = run(program, {LOOKED_FOR: str(folder)})
+                status, output = run(program, {LOOKED_FOR: str(folder), **sizes(name)})
                 if verdict(status, output):
                     return {name: output}
         return {}
@@ -214,9 +220,8 @@ class KernelBench:
             "TIKHONOV_CL_PATH": str(kernels),
             "TIKHONOV_CACHE_DIR": str(self.folder / "programs"),
             "POCL_CACHE_DIR": str(self.folder / "pocl"),
+            **sizes(name),
         }
-        if name == "update_list":
-            env["TIKHONOV_TEST_SIZES"] = "small"
         return run([self.programs / f"test_{name}", "opencl", *case], env)
 
     def prepare(self, jobs):

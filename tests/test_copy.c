@@ -81,11 +81,24 @@ static void check_copies(const char *what, enum tik_copy_format format,
     }
 }
 
+/* The device took all steps, and as the scalar path does. */
+static void check_exact(const char *what, const struct tik_optimizer *optimizer)
+{
+    struct tik_optimizer_stats stats;
+    tik_optimizer_stats(optimizer, &stats);
+    ck_assert_msg(stats.mismatches == 0, "%s: %llu of %llu words differ", what,
+                  (unsigned long long)stats.mismatches, (unsigned long long)stats.verified_words);
+    ck_assert_msg(stats.fallbacks == 0, "%s: %s", what, tik_last_error());
+    ck_assert_msg(tik_optimizer_conformance(optimizer) == TIK_EXACT, "%s: %s, not exact", what,
+                  tik_conformance_name(tik_optimizer_conformance(optimizer)));
+}
+
 /* One step of all these, in one tensor; and the copies of them. */
 static void round_all(struct tik_optimizer *optimizer, const float *p, uint16_t *copy)
 {
     judge_ok(tik_optimizer_write(optimizer, 0, TIK_PARAM, p));
     judge_ok(tik_optimizer_step(optimizer));
+    check_exact("a step that changes nothing", optimizer);
     judge_ok(tik_optimizer_read(optimizer, 0, TIK_COPY, copy));
 }
 
@@ -356,6 +369,8 @@ static void step(struct work *w, bool bad)
 
 static void check(struct work *w, const char *what, uint64_t t)
 {
+    if (t > 0)
+        check_exact(what, w->optimizer);
     for (size_t i = 0; i < TENSORS; i++) {
         float p[LARGEST];
         uint16_t copy[LARGEST];
@@ -419,11 +434,6 @@ static void check_policy(size_t number, enum tik_copy_format format,
         step(&w, false);
         check(&w, what, t);
     }
-    struct tik_optimizer_stats stats;
-    tik_optimizer_stats(w.optimizer, &stats);
-    ck_assert_msg(stats.mismatches == 0, "%s: %llu of %llu words differ", what,
-                  (unsigned long long)stats.mismatches, (unsigned long long)stats.verified_words);
-    ck_assert_int_eq(tik_optimizer_conformance(w.optimizer), TIK_EXACT);
     close_work(&w);
     tik_policy_destroy(policy);
 }
@@ -676,12 +686,18 @@ static Suite *make_suite(void)
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, test_strata, 0, 4);
     suite_add_tcase(suite, c);
-    c = tcase_create("steps");
+    c = tcase_create("policies");
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, test_policies, 0, POLICIES);
+    suite_add_tcase(suite, c);
+    c = tcase_create("around");
+    tcase_set_timeout(c, 300);
     tcase_add_test(c, test_sampled);
     tcase_add_test(c, test_skipped);
     tcase_add_test(c, test_accumulated);
+    suite_add_tcase(suite, c);
+    c = tcase_create("kept");
+    tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, test_follows, 0, 2);
     tcase_add_test(c, test_checkpoint);
     tcase_add_test(c, test_in_place);

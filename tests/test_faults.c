@@ -106,6 +106,7 @@ START_TEST(the_host_does_not_wait)
     faults_ok(tik_optimizer_create(context, &options, &optimizer));
     faults_ok(tik_policy_create("adamw", &policy));
     faults_ok(tik_policy_set_ema(policy, 0.9, true));
+    faults_ok(tik_policy_set_copy(policy, TIK_COPY_BF16, TIK_COPY_STOCHASTIC, 3));
     faults_ok(tik_optimizer_add_group(optimizer, policy, NULL));
     tik_policy_destroy(policy);
     const struct tik_tensor tensor = {.name = "p", .rank = 1, .shape = &count};
