@@ -131,6 +131,12 @@ bool tik_plan_elementwise(const struct tik_plan *plan)
     return alone;
 }
 
+bool tik_plan_asks_where(const struct tik_plan *plan)
+{
+    return plan->report || plan->variant->measure != NULL || tik_gather_units(&plan->gather) ||
+           tik_plan_coupled_group(plan) < TIK_PENALTY_SLOTS;
+}
+
 size_t tik_plan_coupled_group(const struct tik_plan *plan)
 {
     size_t slot = 0;

@@ -146,6 +146,16 @@ static void add_penalties(struct list *list, size_t i, bool coupled)
             add_penalty(list, i, slot);
 }
 
+/* The step of a piece: over runs of tensors where it does not matter which one an element is of. */
+static void add_step(struct list *list, struct tik_program *program, size_t i)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    add(list, TIK_STEP, program, i, TIK_SCOPE_TENSOR, 0);
+    if (list->launches != NULL && !list->view->copied && piece->runs.count > 0 &&
+        !tik_plan_asks_where(&list->optimizer->groups[piece->group].plan))
+        list->launches[list->count - 1].spans = piece->runs;
+}
+
 static void add_piece(struct list *list, size_t i)
 {
     const size_t group = list->optimizer->store.pieces[i].group;
@@ -156,7 +166,7 @@ static void add_piece(struct list *list, size_t i)
         add(list, TIK_MEASURE, program, i, TIK_SCOPE_TENSOR, 0);
         add(list, TIK_RATIOS, program, i, TIK_SCOPE_TENSOR, 0);
     }
-    add(list, TIK_STEP, program, i, TIK_SCOPE_TENSOR, 0);
+    add_step(list, program, i);
     add_penalties(list, i, false);
     if (plan->late)
         add(list, TIK_LATE, program, i, TIK_SCOPE_TENSOR, 0);

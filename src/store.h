@@ -47,6 +47,9 @@ struct tik_piece {
     /* The active tensors, on the host and on the backend. */
     struct tik_span *table[TIK_SCOPES];
     struct tik_spans spans[TIK_SCOPES];
+    /* Where several tensors side by side are one: for steps that ask of no element where it is. */
+    struct tik_span *run_table;
+    struct tik_spans runs; /* none: no fewer than there are tensors */
 };
 
 struct tik_entry {
