@@ -132,6 +132,13 @@ bool tik_plan_elementwise(const struct tik_plan *plan)
     return alone;
 }
 
+bool tik_plan_asks_where(const struct tik_plan *plan)
+{
+    return plan->report || (plan->copy != NULL && plan->copy->random) ||
+           plan->variant->measure != NULL || tik_gather_units(&plan->gather) ||
+           tik_plan_coupled_group(plan) < TIK_PENALTY_SLOTS;
+}
+
 size_t tik_plan_coupled_group(const struct tik_plan *plan)
 {
     size_t slot = 0;
@@ -265,8 +272,7 @@ static void add_clip(struct text *text, const struct tik_plan *plan)
 
 static void add_measure(struct text *text, const struct tik_variant *variant)
 {
-    static const struct tik_measure none = {.measure = "measure_none",
-                                            .ratio_of = "ratio_of_none"};
+    static const struct tik_measure none = {.measure = "measure_none", .ratio_of = "ratio_of_none"};
     const struct tik_measure *measure = variant->measure != NULL ? variant->measure : &none;
     const struct tik_iteration *iteration = variant->iteration;
     add(text, " -DSTATES=%zu -DSTORED=%zu -DRATIO=%d -DRATIO_IN=%s", variant->state_count,

@@ -79,6 +79,9 @@ void tik_plan_group(const struct tik_gather *gather, const struct tik_group_form
 /* Whether a launch that knows elements alone can take its step. */
 bool tik_plan_elementwise(const struct tik_plan *plan);
 
+/* Whether a stage of its step asks of which tensor, row or block an element is. */
+bool tik_plan_asks_where(const struct tik_plan *plan);
+
 /* Whether there is anything to know of the gradients before a step. */
 bool tik_gather_looks(const struct tik_gather *gather);
 

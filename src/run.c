@@ -252,6 +252,20 @@ static struct tik_buffer *add_measure(struct list *list, size_t i, struct tik_pr
     return add_iterations(list, i, program);
 }
 
+/* The step of a piece: over runs of tensors where it does not matter which one an element is of. */
+static void add_step(struct list *list, struct tik_program *program, size_t i,
+                     struct tik_buffer *iterate)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    struct tik_launch *l = add(list, TIK_STEP, program, i, TIK_SCOPE_TENSOR, 0);
+    if (l == NULL)
+        return;
+    l->iterate = iterate;
+    if (!list->view->copied && piece->runs.count > 0 &&
+        !tik_plan_asks_where(&list->optimizer->groups[piece->group].plan))
+        l->spans = piece->runs;
+}
+
 static void add_piece(struct list *list, size_t i)
 {
     const size_t group = list->optimizer->store.pieces[i].group;
@@ -261,9 +275,7 @@ static void add_piece(struct list *list, size_t i)
     struct tik_buffer *iterate = NULL;
     if (plan->variant->measure != NULL)
         iterate = add_measure(list, i, program, plan->variant->iteration != NULL);
-    struct tik_launch *l = add(list, TIK_STEP, program, i, TIK_SCOPE_TENSOR, 0);
-    if (l != NULL)
-        l->iterate = iterate;
+    add_step(list, program, i, iterate);
     add_penalties(list, i, false);
     if (plan->late)
         add(list, TIK_LATE, program, i, TIK_SCOPE_TENSOR, 0);

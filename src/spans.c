@@ -99,6 +99,57 @@ static uint64_t fill(struct tik_store *store, enum tik_scope scope)
     return slots;
 }
 
+/* Whether the tensor of `next` begins where that of `span` ends, but for what aligns it. */
+static bool follows(const struct tik_span *span, const struct tik_span *next)
+{
+    return next->first - (span->first + span->length) < TIK_ARENA_ALIGN;
+}
+
+/* The runs of active tensors, in `runs` unless it is NULL; returns how many. */
+static uint32_t find_runs(const struct tik_piece *piece, struct tik_span *runs, uint64_t *blocks)
+{
+    const struct tik_span *spans = piece->table[TIK_SCOPE_TENSOR];
+    const uint32_t count = piece->spans[TIK_SCOPE_TENSOR].count;
+    uint32_t found = 0;
+    *blocks = 0;
+    for (uint32_t i = 0, last; i < count; i = last + 1) {
+        for (last = i; last + 1 < count && follows(&spans[last], &spans[last + 1]);)
+            last++;
+        const uint64_t length = spans[last].first + spans[last].length - spans[i].first;
+        if (runs != NULL)
+            runs[found] = (struct tik_span){.first = spans[i].first,
+                                            .length = length,
+                                            .step = length,
+                                            .stride = 1,
+                                            .units = 1,
+                                            .columns = 1,
+                                            .block = (uint32_t)*blocks,
+                                            .order = found};
+        *blocks += (length + TIK_BLOCK - 1) / TIK_BLOCK;
+        found++;
+    }
+    return found;
+}
+
+/* What lies between tensors takes part in such a step: zeros at first, that belong to nobody. */
+static enum tik_status make_runs(struct tik_piece *piece)
+{
+    uint64_t blocks;
+    const uint32_t count = find_runs(piece, NULL, &blocks);
+    piece->runs = (struct tik_spans){.table = piece->runs.table};
+    if (count == piece->spans[TIK_SCOPE_TENSOR].count || piece->stream != NULL)
+        return TIK_OK;
+    struct tik_span *table = realloc(piece->run_table, count * sizeof *table);
+    if (table == NULL)
+        return tik_error_memory("a table of runs", count * sizeof *table);
+    piece->run_table = table;
+    find_runs(piece, table, &blocks);
+    piece->runs.count = count;
+    piece->runs.blocks = blocks;
+    piece->runs.units = count;
+    return TIK_OK;
+}
+
 enum tik_status tik_spans_make(struct tik_store *store)
 {
     const size_t bytes = (store->tensor_count + 1) * sizeof *store->tensor_table;
@@ -115,6 +166,11 @@ enum tik_status tik_spans_make(struct tik_store *store)
             return status;
         const uint64_t slots = fill(store, scope);
         store->plane = slots > store->plane ? slots : store->plane;
+    }
+    for (size_t i = 0; i < store->piece_count; i++) {
+        const enum tik_status status = make_runs(&store->pieces[i]);
+        if (status != TIK_OK)
+            return status;
     }
     if (store->plane > UINT32_MAX || store->units > UINT32_MAX)
         return tik_error_set(TIK_ERROR_ARGUMENT,

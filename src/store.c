@@ -52,6 +52,8 @@ void tik_store_finish(struct tik_store *store)
             free(piece->table[scope]);
         }
         free(piece->batches);
+        release(store, &piece->runs.table);
+        free(piece->run_table);
     }
     tik_workspace_destroy(store->backend, &store->work);
     for (size_t i = 0; i < store->tensor_count; i++)
@@ -424,6 +426,12 @@ static enum tik_status refresh_tables(struct tik_store *store)
                 status = tik_upload(store->backend, piece->table[scope],
                                     piece->spans[scope].count * sizeof **piece->table,
                                     &piece->spans[scope].table);
+    }
+    for (size_t i = 0; i < store->piece_count && status == TIK_OK; i++) {
+        struct tik_piece *piece = &store->pieces[i];
+        if (piece->runs.count > 0)
+            status = tik_upload(store->backend, piece->run_table,
+                                piece->runs.count * sizeof *piece->run_table, &piece->runs.table);
     }
     for (size_t i = 0; i < store->piece_count && status == TIK_OK; i++)
         if (store->pieces[i].stream != NULL)

@@ -62,6 +62,9 @@ struct tik_piece {
     struct tik_spans spans[TIK_SCOPES];
     struct tik_batch *batches; /* of the active tensors, where they are iterated on */
     size_t batch_count;
+    /* Where several tensors side by side are one: for steps that ask of no element where it is. */
+    struct tik_span *run_table;
+    struct tik_spans runs; /* none: no fewer than there are tensors */
 };
 
 struct tik_entry {

@@ -10,12 +10,18 @@
 #define omp_get_max_threads() 1
 #endif
 
+#include "../src/pages.h"
 #include "bench.h"
 
 /* Below this many elements a parallel region costs more than it saves. */
 #define PARALLEL_ELEMENTS 65536
 #define PAGE              4096
 #define LANES             16
+
+/* For wide vectors as well, as the scalar path's loops. */
+#ifndef TIK_WIDE
+#define TIK_WIDE
+#endif
 
 size_t bench_streams_bytes(const struct bench_streams *streams)
 {
@@ -36,16 +42,19 @@ static size_t round_up(size_t value, size_t unit)
 static void *allocate(size_t bytes)
 {
     void *memory = NULL;
-    return posix_memalign(&memory, PAGE, bytes) == 0 ? memory : NULL;
+    if (posix_memalign(&memory, PAGE, bytes) != 0)
+        return NULL;
+    tik_pages_advise(memory, bytes); /* as the steps' own memory */
+    return memory;
 }
 
-static void fill(float *x, float value)
+TIK_WIDE static void fill(float *x, float value)
 {
     for (size_t i = 0; i < BENCH_BLOCK; i++)
         x[i] = value;
 }
 
-static void add(float *restrict x, const float *restrict g)
+TIK_WIDE static void add(float *restrict x, const float *restrict g)
 {
     for (size_t i = 0; i < BENCH_BLOCK; i++)
         x[i] = x[i] + g[i];
@@ -62,7 +71,7 @@ static void halve(uint16_t *restrict copy, const float *restrict x)
 }
 
 /* Lanes of their own, so that it can be vectorised. */
-static float sum(const float *g)
+TIK_WIDE static float sum(const float *g)
 {
     float lanes[LANES] = {0};
     for (size_t i = 0; i < BENCH_BLOCK; i += LANES)

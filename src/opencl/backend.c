@@ -142,6 +142,7 @@ static enum tik_status name_device(struct opencl_device *device,
              info.name, info.version, info.driver);
 
     device->unified = info.host_unified_memory;
+    device->cpu = info.type == TIK_DEVICE_CPU;
     device->local_size = choose_local_size(device->id, info.type, options);
     device->correction = choose_correction();
     device->displacement = choose_displacement();

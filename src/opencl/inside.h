@@ -33,6 +33,7 @@ struct opencl_device {
     cl_command_queue queue;
     cl_command_queue transfer; /* made when the first launch is streamed */
     bool unified;              /* shares the host's memory */
+    bool cpu;                  /* its memory is the host's */
     bool correctly_rounded;    /* reports CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT */
     size_t local_size;         /* wanted: a power of two */
     enum opencl_correction correction;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../error.h"
+#include "../pages.h"
 
 static struct opencl_backend *self(struct tik_backend *backend)
 {
@@ -44,6 +45,20 @@ static enum tik_status too_large(struct opencl_device *device, size_t bytes)
                          bytes, (uint64_t)most);
 }
 
+/* A CPU's buffer is host memory, which nobody has touched yet. */
+static cl_int advise(struct opencl_device *device, cl_mem mem, size_t size)
+{
+    if (!device->cpu || size < TIK_PAGES_LEAST)
+        return CL_SUCCESS;
+    cl_int error;
+    void *host = clEnqueueMapBuffer(device->queue, mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                                    size, 0, NULL, NULL, &error);
+    if (error != CL_SUCCESS)
+        return error;
+    tik_pages_advise(host, size);
+    return clEnqueueUnmapMemObject(device->queue, mem, host, 0, NULL, NULL);
+}
+
 enum tik_status tik_opencl_memory_create(struct tik_backend *backend, size_t bytes,
                                          struct tik_buffer **buffer)
 {
@@ -59,7 +74,9 @@ enum tik_status tik_opencl_memory_create(struct tik_backend *backend, size_t byt
     cl_mem mem = clCreateBuffer(device->context, CL_MEM_READ_WRITE | place, size, NULL, &error);
     if (error != CL_SUCCESS)
         return tik_opencl_failed("clCreateBuffer", error);
-    error = clEnqueueFillBuffer(device->queue, mem, &zero, sizeof zero, 0, size, 0, NULL, NULL);
+    error = advise(device, mem, size);
+    if (error == CL_SUCCESS)
+        error = clEnqueueFillBuffer(device->queue, mem, &zero, sizeof zero, 0, size, 0, NULL, NULL);
     if (error != CL_SUCCESS) {
         clReleaseMemObject(mem);
         return tik_opencl_failed("clEnqueueFillBuffer", error);

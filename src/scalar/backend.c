@@ -12,6 +12,7 @@
 
 #include "../error.h"
 #include "blas/blas.h"
+#include "../pages.h"
 #include "launch.h"
 
 struct scalar_backend {
@@ -54,6 +55,7 @@ static enum tik_status memory_create(struct tik_backend *backend, size_t bytes,
     void *made = aligned_alloc(line, size);
     if (made == NULL)
         return tik_error_memory("a buffer", bytes);
+    tik_pages_advise(made, size);
     memset(made, 0, size);
     return make_memory(made, true, memory);
 }

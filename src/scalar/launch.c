@@ -2,6 +2,13 @@
 
 #include <string.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#else
+#define omp_get_num_threads() 1
+#define omp_get_thread_num()  0
+#endif
+
 #include "blas/blas.h"
 #include "gradient.h"
 #include "group.h"
@@ -52,28 +59,56 @@ static const struct tik_row *pick_row(const struct tik_launch *l)
     return &rows[l->group * TIK_ROWS + progress[l->group].row];
 }
 
-static struct tik_place get_place(const struct tik_launch *l, uint64_t b)
+/* What the stages look up, beside the arrays: at the block's place, which is known by now. */
+static void set_block(const struct tik_launch *l, const struct tik_arrays *arrays,
+                      const struct tik_offsets *at, struct tik_block *block)
 {
-    return find_place(bytes(l->spans.table), l->spans.count, l->count, (uint32_t)b);
+    const uint64_t first = block->place.first;
+    block->p = floats(arrays->param, at->param + first);
+    block->g = floats(arrays->grad, at->grad + first);
+    for (size_t k = 0; k < TIK_LOW; k++)
+        block->state[k] = floats(arrays->state[k], at->state[k] + first);
+    block->low = arrays->state[TIK_LOW] != NULL
+                     ? (uint16_t *)bytes(arrays->state[TIK_LOW]) + at->state[TIK_LOW] + first
+                     : NULL;
+    block->control = control_of(l);
+    block->clips = floats(l->work->clips, 0);
+    block->factors = floats(l->work->factors, 0);
+    block->iterate = floats(l->iterate, 0);
+    block->partial = l->work->partials != NULL
+                         ? (struct tik_partial *)bytes(l->work->partials) + block->place.slot
+                         : NULL;
 }
 
-static struct tik_block get_block(const struct tik_launch *l, uint64_t b)
+/* Blocks of the tensors one after the other, each with buffers of its own. */
+static uint32_t get_many(const struct tik_launch *l, uint64_t from, uint64_t to,
+                         struct tik_block *block)
 {
-    struct tik_block block = {.place = get_place(l, b)};
-    const uint64_t first = block.place.first;
-    block.p = floats(l->arrays.param, l->at.param + first);
-    block.g = floats(l->arrays.grad, l->at.grad + first);
-    for (size_t k = 0; k < TIK_LOW; k++)
-        block.state[k] = floats(l->arrays.state[k], l->at.state[k] + first);
-    if (l->arrays.state[TIK_LOW] != NULL)
-        block.low = (uint16_t *)bytes(l->arrays.state[TIK_LOW]) + l->at.state[TIK_LOW] + first;
-    block.control = control_of(l);
-    block.clips = floats(l->work->clips, 0);
-    block.factors = floats(l->work->factors, 0);
-    block.iterate = floats(l->iterate, 0);
-    if (l->work->partials != NULL)
-        block.partial = (struct tik_partial *)bytes(l->work->partials) + block.place.slot;
-    return block;
+    const struct tik_many *tensor = l->many;
+    while (from >= (tensor->count + TIK_BLOCK - 1) / TIK_BLOCK) {
+        const uint64_t blocks = (tensor->count + TIK_BLOCK - 1) / TIK_BLOCK;
+        from -= blocks;
+        to -= blocks;
+        tensor++;
+    }
+    const uint32_t taken = find_stretch(NULL, 0, tensor->count, from, to, &block->place);
+    set_block(l, &tensor->arrays, &tensor->at, block);
+    return taken;
+}
+
+/*
+ * Block `from` of the launch and those after it, as one, as far as they lie side by side in a unit
+ * and before `to`; returns how many they are.
+ */
+static uint32_t get_block(const struct tik_launch *l, uint64_t from, uint64_t to,
+                          struct tik_block *block)
+{
+    if (l->many != NULL)
+        return get_many(l, from, to, block);
+    const uint32_t taken =
+        find_stretch(bytes(l->spans.table), l->spans.count, l->count, from, to, &block->place);
+    set_block(l, &l->arrays, &l->at, block);
+    return taken;
 }
 
 /* A unit and the sums of its blocks. */
@@ -95,30 +130,28 @@ static struct unit get_unit(const struct tik_launch *l, uint64_t u)
                          .first = span->first + nth * span->step};
 }
 
-/* ---- kernels: the work of one group ---- */
+/* ---- kernels: the work of some blocks side by side, or of one unit ---- */
 
-static void accumulate(const struct tik_launch *l, uint64_t b)
+static void accumulate(const struct tik_launch *l, const struct tik_block *blocks)
 {
-    const struct tik_block block = get_block(l, b);
-    tik_scalar_accumulate(plan_of(l), &block);
+    tik_scalar_accumulate(plan_of(l), blocks);
 }
 
 /* What is not finite is counted before the limit, which would make an infinity finite. */
-static void norm_blocks(const struct tik_launch *l, uint64_t b)
+static void norm_block(const struct tik_launch *l, const struct tik_block *block)
 {
     const struct tik_gather *gather = &plan_of(l)->gather;
-    const struct tik_block block = get_block(l, b);
-    const size_t n = block.place.length;
+    const size_t n = block->place.length;
     float prepared[TIK_BLOCK];
-    const float *g = block.g;
-    float *sums = floats(l->work->sums, block.place.slot);
+    const float *g = block->g;
+    float *sums = floats(l->work->sums, block->place.slot);
     const uint32_t plane = l->work->plane;
     struct tik_gather unlimited = *gather;
     unlimited.limit = false;
 
     if (tik_scalar_gathers(gather)) {
-        tik_scalar_gather(&unlimited, &l->gradient, n, g, block.state[TIK_SUM],
-                          gather->unscale ? block.control->coming : 1.0f, prepared);
+        tik_scalar_gather(&unlimited, &l->gradient, n, g, block->state[TIK_SUM],
+                          gather->unscale ? block->control->coming : 1.0f, prepared);
         g = prepared;
     }
     if (gather->guard)
@@ -127,7 +160,16 @@ static void norm_blocks(const struct tik_launch *l, uint64_t b)
         tik_scalar_limit_by_value(n, &l->gradient, prepared);
     sums[0] = tik_scalar_squares(n, g);
     if (gather->clip == TIK_CLIP_ADAPTIVE)
-        sums[plane] = tik_scalar_squares(n, block.p);
+        sums[plane] = tik_scalar_squares(n, block->p);
+}
+
+static void norm_blocks(const struct tik_launch *l, const struct tik_block *blocks)
+{
+    for (uint32_t at = 0; at < blocks->place.length; at += TIK_BLOCK) {
+        struct tik_block block;
+        tik_block_part(blocks, at, TIK_BLOCK, &block);
+        norm_block(l, &block);
+    }
 }
 
 static void norm_units(const struct tik_launch *l, uint64_t u)
@@ -162,11 +204,15 @@ static void norm_finish(const struct tik_launch *l, uint64_t unused)
                           l->group_count, &l->guard);
 }
 
-static void group_blocks(const struct tik_launch *l, uint64_t b)
+static void group_blocks(const struct tik_launch *l, const struct tik_block *blocks)
 {
-    const struct tik_place place = get_place(l, b);
-    *floats(l->work->sums, place.slot) = tik_scalar_group_squares(
-        place.length, floats(l->arrays.param, l->at.param + place.first), place.stride);
+    const struct tik_place *place = &blocks->place;
+    float *sums = floats(l->work->sums, place->slot);
+    for (uint32_t at = 0; at < place->length; at += TIK_BLOCK) {
+        const uint32_t rest = place->length - at;
+        sums[at / TIK_BLOCK] = tik_scalar_group_squares(
+            rest < TIK_BLOCK ? rest : TIK_BLOCK, blocks->p + at * place->stride, place->stride);
+    }
 }
 
 static void group_factors(const struct tik_launch *l, uint64_t u)
@@ -177,13 +223,13 @@ static void group_factors(const struct tik_launch *l, uint64_t u)
     *floats(l->work->factors, unit.number) = plan_of(l)->group->factor_twin(squares, k);
 }
 
-static void group_scale(const struct tik_launch *l, uint64_t b)
+static void group_scale(const struct tik_launch *l, const struct tik_block *blocks)
 {
     if (is_skipped(l))
         return;
-    const struct tik_place place = get_place(l, b);
-    tik_scalar_group_scale(place.length, floats(l->arrays.param, l->at.param + place.first),
-                           place.stride, *floats(l->work->factors, place.unit));
+    const struct tik_place *place = &blocks->place;
+    tik_scalar_group_scale(place->length, blocks->p, place->stride,
+                           *floats(l->work->factors, place->unit));
 }
 
 static void group_project(const struct tik_launch *l, uint64_t u)
@@ -196,13 +242,16 @@ static void group_project(const struct tik_launch *l, uint64_t u)
                              unit.span->stride, floats(l->work->sums, unit.slot));
 }
 
-static void measure(const struct tik_launch *l, uint64_t b)
+static void measure(const struct tik_launch *l, const struct tik_block *blocks)
 {
     if (is_skipped(l))
         return;
-    const struct tik_block block = get_block(l, b);
-    float *sums = floats(l->work->sums, block.place.slot);
-    tik_scalar_measure(plan_of(l), pick_row(l), &block, &sums[0], &sums[l->work->plane]);
+    for (uint32_t at = 0; at < blocks->place.length; at += TIK_BLOCK) {
+        struct tik_block block;
+        tik_block_part(blocks, at, TIK_BLOCK, &block);
+        float *sums = floats(l->work->sums, block.place.slot);
+        tik_scalar_measure(plan_of(l), pick_row(l), &block, &sums[0], &sums[l->work->plane]);
+    }
 }
 
 static void ratios(const struct tik_launch *l, uint64_t u)
@@ -215,11 +264,11 @@ static void ratios(const struct tik_launch *l, uint64_t u)
         plan_of(l)->variant->measure->ratio_of_twin(first, second, pick_row(l)->rule);
 }
 
-static void normalize(const struct tik_launch *l, uint64_t b)
+static void normalize(const struct tik_launch *l, const struct tik_block *blocks)
 {
-    const struct tik_place place = get_place(l, b);
-    tik_scalar_normalize(place.length, floats(l->iterate, place.matrix + place.inside),
-                         *floats(l->work->ratios, place.unit));
+    const struct tik_place *place = &blocks->place;
+    tik_scalar_normalize(place->length, floats(l->iterate, place->matrix + place->inside),
+                         *floats(l->work->ratios, place->unit));
 }
 
 static void product(const struct tik_launch *l, uint64_t row)
@@ -236,80 +285,83 @@ static void blas_product(const struct tik_launch *l)
                             floats(l->product.d, p->d), floats(l->product.c, p->c));
 }
 
-/* The rule's scalars hold what is of its tensor alone: a copy for each block. */
-static void step(const struct tik_launch *l, uint64_t b)
+/* The rule's scalars hold what is of its tensor alone: a copy for its blocks. */
+static void step(const struct tik_launch *l, const struct tik_block *blocks)
 {
     const struct tik_plan *plan = plan_of(l);
-    const struct tik_block block = get_block(l, b);
     if (is_skipped(l)) {
-        tik_scalar_clear(plan, &block);
+        tik_scalar_clear(plan, blocks);
         return;
     }
     const struct tik_row *row = pick_row(l);
     if (plan->variant->measure == NULL) {
-        tik_scalar_step(plan, row, &block);
+        tik_scalar_step(plan, row, blocks);
         return;
     }
     struct tik_row own = *row;
     if (plan->variant->measure->ratio_in != NULL)
-        own.rule[plan->variant->measure->ratio_index] = *floats(l->work->ratios, block.place.unit);
+        own.rule[plan->variant->measure->ratio_index] =
+            *floats(l->work->ratios, blocks->place.unit);
     if (plan->variant->iteration != NULL)
-        plan->variant->iteration->adjust_twin(own.rule, block.place.rows, block.place.columns);
-    tik_scalar_step(plan, &own, &block);
+        plan->variant->iteration->adjust_twin(own.rule, blocks->place.rows, blocks->place.columns);
+    tik_scalar_step(plan, &own, blocks);
 }
 
-/* Blocks of the tensors one after the other, each with buffers of its own. */
-static void step_many(const struct tik_launch *l, uint64_t b)
-{
-    uint32_t t = 0;
-    while (b >= (l->many[t].count + TIK_BLOCK - 1) / TIK_BLOCK)
-        b -= (l->many[t++].count + TIK_BLOCK - 1) / TIK_BLOCK;
-    struct tik_launch one = *l;
-    one.spans = (struct tik_spans){0};
-    one.count = l->many[t].count;
-    one.arrays = l->many[t].arrays;
-    one.at = l->many[t].at;
-    step(&one, b);
-}
-
-static void late(const struct tik_launch *l, uint64_t b)
+static void late(const struct tik_launch *l, const struct tik_block *blocks)
 {
     if (is_skipped(l))
         return;
-    const struct tik_block block = get_block(l, b);
-    tik_scalar_late(plan_of(l), pick_row(l), &block);
+    tik_scalar_late(plan_of(l), pick_row(l), blocks);
 }
 
 /* ---- launches ---- */
 
 static const struct {
-    void (*work)(const struct tik_launch *, uint64_t);
-    bool units; /* a group a unit, not a block */
+    void (*blocks)(const struct tik_launch *, const struct tik_block *);
+    void (*unit)(const struct tik_launch *, uint64_t);
 } kernels[TIK_KERNELS] = {
-    [TIK_ACCUMULATE] = {accumulate, false},
-    [TIK_NORM_BLOCKS] = {norm_blocks, false},
-    [TIK_NORM_UNITS] = {norm_units, true},
-    [TIK_NORM_FINISH] = {norm_finish, false},
-    [TIK_GROUP_BLOCKS] = {group_blocks, false},
-    [TIK_GROUP_FACTORS] = {group_factors, true},
-    [TIK_MEASURE] = {measure, false},
-    [TIK_RATIOS] = {ratios, true},
-    [TIK_NORMALIZE] = {normalize, false},
-    [TIK_PRODUCT] = {product, true},
-    [TIK_STEP] = {step, false},
-    [TIK_STEP_MANY] = {step_many, false},
-    [TIK_GROUP_SCALE] = {group_scale, false},
-    [TIK_GROUP_PROJECT] = {group_project, true},
-    [TIK_LATE] = {late, false},
+    [TIK_ACCUMULATE] = {.blocks = accumulate},
+    [TIK_NORM_BLOCKS] = {.blocks = norm_blocks},
+    [TIK_NORM_UNITS] = {.unit = norm_units},
+    [TIK_NORM_FINISH] = {.unit = norm_finish},
+    [TIK_GROUP_BLOCKS] = {.blocks = group_blocks},
+    [TIK_GROUP_FACTORS] = {.unit = group_factors},
+    [TIK_MEASURE] = {.blocks = measure},
+    [TIK_RATIOS] = {.unit = ratios},
+    [TIK_NORMALIZE] = {.blocks = normalize},
+    [TIK_PRODUCT] = {.unit = product},
+    [TIK_STEP] = {.blocks = step},
+    [TIK_STEP_MANY] = {.blocks = step},
+    [TIK_GROUP_SCALE] = {.blocks = group_scale},
+    [TIK_GROUP_PROJECT] = {.unit = group_project},
+    [TIK_LATE] = {.blocks = late},
 };
 
-/* Which groups a thread takes does not matter to the bits: each block is a sum of its own. */
+static void work(const struct tik_launch *l, uint64_t from, uint64_t to)
+{
+    if (kernels[l->kernel].unit != NULL) {
+        for (uint64_t u = from; u < to; u++)
+            kernels[l->kernel].unit(l, u);
+        return;
+    }
+    struct tik_block blocks;
+    while (from < to) {
+        from += get_block(l, from, to, &blocks);
+        kernels[l->kernel].blocks(l, &blocks);
+    }
+}
+
+static uint64_t count_work(const struct tik_launch *l)
+{
+    if (l->kernel == TIK_NORM_FINISH)
+        return 1;
+    return kernels[l->kernel].unit != NULL ? l->spans.units : l->spans.blocks;
+}
+
+/* Which blocks a thread takes does not matter to the bits: each is a sum of its own. */
 void tik_scalar_launch(const struct tik_launch *l, int threads)
 {
-    const int64_t blocks = (int64_t)l->spans.blocks;
-    const int64_t count = l->kernel == TIK_NORM_FINISH ? 1
-                          : kernels[l->kernel].units   ? (int64_t)l->spans.units
-                                                       : blocks;
+    const uint64_t count = count_work(l);
     (void)threads;
     if (l->kernel == TIK_PRODUCT && l->product.large && tik_scalar_blas() != NULL) {
         fenv_t saved;
@@ -318,13 +370,14 @@ void tik_scalar_launch(const struct tik_launch *l, int threads)
         tik_numeric_leave(&saved);
         return;
     }
-#pragma omp parallel num_threads(threads) if (blocks >= PARALLEL_BLOCKS && count > 1 && threads > 1)
+#pragma omp parallel num_threads(threads) if (l->spans.blocks >= PARALLEL_BLOCKS && count > 1 &&   \
+                                              threads > 1)
     {
+        const uint64_t shares = (uint64_t)omp_get_num_threads();
+        const uint64_t share = (uint64_t)omp_get_thread_num();
         fenv_t saved;
         tik_numeric_enter(&saved);
-#pragma omp for schedule(static)
-        for (int64_t n = 0; n < count; n++)
-            kernels[l->kernel].work(l, (uint64_t)n);
+        work(l, count * share / shares, count * (share + 1) / shares);
         tik_numeric_leave(&saved);
     }
 }

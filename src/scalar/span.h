@@ -4,12 +4,16 @@
 
 #include "types.h"
 
+/* Blocks that are taken at once at most: their elements can be counted by 32 bits. */
+#define TIK_STRETCH 4096
+
 struct tik_place {
     uint64_t first, stride;
     uint32_t length, slot, unit;
     uint64_t inside, row;
     uint32_t columns, rows;
     uint64_t matrix;
+    uint64_t rest; /* elements of the unit from this one on */
 };
 
 static inline uint32_t find_span(const struct tik_span *spans, uint32_t count, uint32_t b)
@@ -36,6 +40,7 @@ static inline struct tik_place find_place(const struct tik_span *spans, uint32_t
         place.row = count;
         place.columns = 1;
         place.rows = 1;
+        place.rest = rest;
         place.length = (uint32_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK);
         return place;
     }
@@ -55,7 +60,25 @@ static inline struct tik_place find_place(const struct tik_span *spans, uint32_t
     place.columns = span->columns;
     place.rows = span->rows;
     place.matrix = span->matrix;
+    place.rest = rest;
     return place;
+}
+
+/*
+ * Blocks from, from + 1, ... that lie one after the other in one unit, at most until `to`; returns
+ * how many there are. Their slots are one after the other, too.
+ */
+static inline uint32_t find_stretch(const struct tik_span *spans, uint32_t span_count,
+                                    uint64_t count, uint64_t from, uint64_t to,
+                                    struct tik_place *place)
+{
+    *place = find_place(spans, span_count, count, (uint32_t)from);
+    const uint64_t blocks = (place->rest + TIK_BLOCK - 1) / TIK_BLOCK;
+    uint64_t taken = blocks < to - from ? blocks : to - from;
+    taken = taken < TIK_STRETCH ? taken : TIK_STRETCH;
+    const uint64_t most = taken * TIK_BLOCK;
+    place->length = (uint32_t)(place->rest < most ? place->rest : most);
+    return (uint32_t)taken;
 }
 
 static inline uint32_t find_unit(const struct tik_span *spans, uint32_t count, uint32_t u)

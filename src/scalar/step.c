@@ -18,22 +18,7 @@
  * before it left there.
  */
 #define PIECE 256
-
-/* The piece of a block that begins at its element `at`. */
-static struct tik_block cut(const struct tik_block *block, uint32_t at)
-{
-    struct tik_block piece = *block;
-    const uint32_t rest = block->place.length - at;
-    piece.place.length = rest < PIECE ? rest : PIECE;
-    piece.place.first += at;
-    piece.place.inside += at;
-    piece.p += at;
-    piece.g += at;
-    for (size_t k = 0; k < TIK_LOW; k++)
-        if (piece.state[k] != NULL)
-            piece.state[k] += at;
-    return piece;
-}
+_Static_assert(TIK_BLOCK % PIECE == 0, "a block is whole pieces");
 
 TIK_WIDE static void clip_by_factor(size_t n, float *g, float factor)
 {
@@ -164,8 +149,8 @@ TIK_WIDE static uint32_t count_zeros(size_t n, const float *p)
     return zeros;
 }
 
-static void report(const struct tik_plan *plan, const struct step_scalars *step,
-                   const struct tik_block *block)
+static void report_block(const struct tik_plan *plan, const struct step_scalars *step,
+                         const struct tik_block *block)
 {
     const size_t n = block->place.length;
     const float *p = block->p;
@@ -175,7 +160,6 @@ static void report(const struct tik_plan *plan, const struct step_scalars *step,
             plan->penalty[i].value.twin(n, p, &step->penalty[i], terms);
     block->partial->penalty = tik_block_sum(terms);
     block->partial->squares = tik_scalar_squares(n, p);
-
     block->partial->zeros = count_zeros(n, p);
 }
 
@@ -198,24 +182,31 @@ static void copy(const struct tik_plan *plan, const struct step_scalars *step,
     plan->copy->twin(block->place.length, block->p, dice, block->low);
 }
 
-/* What reads the new p of a whole block: its sums and its random numbers are of blocks. */
+/* What reads the new p of a whole block, whose sums and dice it has, once `at` was its last piece. */
 static void late_block(const struct tik_plan *plan, const struct tik_row *row,
-                       const struct tik_block *block)
+                       const struct tik_block *blocks, uint32_t at)
 {
+    const uint32_t end = at + PIECE;
+    if ((plan->copy == NULL && !plan->report) ||
+        (end % TIK_BLOCK != 0 && end < blocks->place.length))
+        return;
+    struct tik_block block;
+    tik_block_part(blocks, at / TIK_BLOCK * TIK_BLOCK, TIK_BLOCK, &block);
     if (plan->copy != NULL)
-        copy(plan, &row->step, block);
+        copy(plan, &row->step, &block);
     if (plan->report)
-        report(plan, &row->step, block);
+        report_block(plan, &row->step, &block);
 }
 
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
-                     const struct tik_block *block)
+                     const struct tik_block *blocks)
 {
-    for (uint32_t at = 0; at < block->place.length; at += PIECE) {
-        const struct tik_block piece = cut(block, at);
+    for (uint32_t at = 0; at < blocks->place.length; at += PIECE) {
+        struct tik_block piece;
+        tik_block_part(blocks, at, PIECE, &piece);
         late_piece(plan, row, &piece);
+        late_block(plan, row, blocks, at);
     }
-    late_block(plan, row, block);
 }
 
 TIK_WIDE static void accumulate(size_t n, float *restrict sum, const float *restrict g)
@@ -281,7 +272,7 @@ static void proximal(const struct tik_plan *plan, const struct tik_row *row,
 static void step_piece(const struct tik_plan *plan, const struct tik_row *row,
                        const struct tik_block *piece)
 {
-    float gradient[PIECE], taken[PIECE], rate[PIECE], old[TIK_MAX_STATES][PIECE];
+    _Alignas(64) float gradient[PIECE], taken[PIECE], rate[PIECE], old[TIK_MAX_STATES][PIECE];
     const size_t n = piece->place.length;
     const struct step_scalars *step = &row->step;
     float *p = piece->p;
@@ -304,17 +295,42 @@ static void step_piece(const struct tik_plan *plan, const struct tik_row *row,
     tik_scalar_clear(plan, piece);
 }
 
-void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
-                     const struct tik_block *block)
+/* Asks for the lines of the cache in which n elements are. */
+static void fetch(size_t n, const float *x)
 {
-    for (uint32_t at = 0; at < block->place.length; at += PIECE) {
-        const struct tik_block piece = cut(block, at);
+    const size_t line = 64 / sizeof *x;
+    for (size_t i = 0; i < n; i += line)
+        __builtin_prefetch(x + i, 1);
+}
+
+/* Asks for the piece at `at`, while the one before it is computed: divisions and roots take time. */
+static void fetch_piece(const struct tik_block *blocks, uint32_t at)
+{
+    if (at >= blocks->place.length)
+        return;
+    struct tik_block piece;
+    tik_block_part(blocks, at, PIECE, &piece);
+    const size_t n = piece.place.length;
+    fetch(n, piece.p);
+    fetch(n, piece.g);
+    for (size_t k = 0; k < TIK_LOW; k++)
+        if (piece.state[k] != NULL)
+            fetch(n, piece.state[k]);
+}
+
+void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *blocks)
+{
+    for (uint32_t at = 0; at < blocks->place.length; at += PIECE) {
+        struct tik_block piece;
+        tik_block_part(blocks, at, PIECE, &piece);
+        fetch_piece(blocks, at + PIECE);
         step_piece(plan, row, &piece);
-        if (!plan->late)
-            late_piece(plan, row, &piece);
+        if (plan->late)
+            continue;
+        late_piece(plan, row, &piece);
+        late_block(plan, row, blocks, at);
     }
-    if (!plan->late)
-        late_block(plan, row, block);
 }
 
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,

@@ -1,43 +1,30 @@
 #!/usr/bin/env python3
 """Steps of Tikhonov beside those of torch.optim, on the same sizes, threads and machine.
 
-    compare_torch.py --tikhonov build/tools/tikhonov [--out PREFIX] [--pairs N] [--case NAME] ...
+    compare_torch.py --tikhonov build/tools/tikhonov [--python COMMAND] [--out PREFIX] [--pairs N]
+                     [--case NAME] ...
 
-torch runs in this process, fused and foreach, and DeepSpeed's CPUAdam and bitsandbytes' AdamW
-(32 bits) where they are installed, each with the number of threads that is best for it; `tikhonov
-bench` runs in a process of its own. They take turns: a pair is one run of each, and the one that
-begins changes from pair to pair, so that the machine's drift meets both. A ratio is the median over
-the pairs of the other's seconds by Tikhonov's: above 1, Tikhonov is faster.
+torch runs in a process of its own (torch_steps.py), fused and foreach, and DeepSpeed's CPUAdam and
+bitsandbytes' AdamW (32 bits) where they are installed, each with the number of threads that is best
+for it; `tikhonov bench` runs in another. They take turns: a pair is one run of each, and the one
+that begins changes from pair to pair, so that the machine's drift meets both. A ratio is the median
+over the pairs of the other's seconds by Tikhonov's: above 1, Tikhonov is faster.
 
-Prints a table, and writes it to PREFIX.md with everything measured in PREFIX.json. torch's fused
-optimizers for the CPU need torch 2.4; with an older one the foreach ones are measured alone.
+COMMAND is the Python that has torch, such as "chroot ROOT python3" for a newer system in a folder;
+nothing of this one has to be seen from there. Prints a table, and writes it to PREFIX.md with
+everything measured in PREFIX.json. torch's fused optimizers for the CPU need torch 2.4; with an
+older one the foreach ones are measured alone.
 """
 
 import argparse
 import json
 import os
+import pathlib
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
-import time
-
-try:
-    import torch
-except ImportError:
-    sys.exit("compare_torch.py: this Python has no torch; on Debian it is in python3-torch")
-
-from torch.optim.swa_utils import get_ema_multi_avg_fn
-
-try:
-    from deepspeed.ops.adam import DeepSpeedCPUAdam
-except ImportError:
-    DeepSpeedCPUAdam = None
-
-try:
-    import bitsandbytes
-except ImportError:
-    bitsandbytes = None
 
 MI = 1 << 20
 MAX_NORM, EMA_DECAY = 1.0, 0.999
@@ -57,71 +44,41 @@ CASES = {
 }
 
 
-class TorchStep:
-    """One way to take the step of a case with torch, and its seconds."""
+class Torch:
+    """The process that has torch."""
 
-    def __init__(self, case, kind, ema="lerp", to_none=True):
-        rule, policy, tensors, elements, self.calls = CASES[case]
-        self.kind, self.ema_call, self.to_none = kind, ema, to_none
-        self.params = [torch.zeros(elements, requires_grad=True) for _ in range(tensors)]
-        self.grads = [torch.full((elements,), 1e-3) for _ in range(tensors)]
-        self.ema = [torch.zeros(elements) for _ in range(tensors if "ema" in self.calls else 0)]
-        self.average = get_ema_multi_avg_fn(EMA_DECAY)
-        self.optimizer = self.make_optimizer(rule, policy)
+    def __init__(self, python):
+        source = pathlib.Path(__file__).with_name("torch_steps.py").read_text()
+        self.process = subprocess.Popen(
+            shlex.split(python) + ["-c", source],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.about = self.ask(do="about")
 
-    def make_optimizer(self, rule, policy):
-        if self.kind == "deepspeed":
-            return DeepSpeedCPUAdam(self.params, lr=1e-3, weight_decay=1e-2, adamw_mode=True)
-        if self.kind == "bitsandbytes":
-            return bitsandbytes.optim.AdamW(self.params, lr=1e-3, weight_decay=1e-2)
-        flags = {"fused": self.kind == "fused", "foreach": self.kind == "foreach"}
-        if rule == "sgd":
-            momentum = float(policy.split("=")[1]) if policy else 0.0
-            return torch.optim.SGD(self.params, lr=1e-3, momentum=momentum, **flags)
-        return torch.optim.AdamW(self.params, lr=1e-3, weight_decay=1e-2, **flags)
+    def ask(self, **asked):
+        try:
+            self.process.stdin.write(json.dumps(asked) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            sys.exit("compare_torch.py: the process with torch has ended; is torch in --python?"
+                     " On Debian it is in python3-torch")
+        return json.loads(line)
 
-    def name(self):
-        parts = [self.kind]
-        if "ema" in self.calls:
-            parts.append("_foreach_lerp_" if self.ema_call == "lerp" else "get_ema_multi_avg_fn")
-        if "zero_grad" in self.calls:
-            parts.append("zero_grad(set_to_none=%s)" % self.to_none)
-        return ", ".join(parts)
+    def make(self, case, kind, ema="lerp", to_none=True):
+        rule, policy, tensors, elements, calls = CASES[case]
+        return self.ask(do="make", kind=kind, rule=rule, policy=policy, tensors=tensors,
+                        elements=elements, calls=calls, ema=ema, to_none=to_none)["name"]
 
-    def average_params(self):
-        with torch.no_grad():
-            if self.ema_call == "lerp":
-                torch._foreach_lerp_(self.ema, self.params, 1 - EMA_DECAY)
-            else:
-                self.average(self.ema, self.params, None)
+    def seconds(self, kind, threads, rounds):
+        return self.ask(do="seconds", kind=kind, threads=threads, rounds=rounds)["seconds"]
 
-    def step(self):
-        if "clip" in self.calls:
-            torch.nn.utils.clip_grad_norm_(self.params, MAX_NORM, foreach=True)
-        self.optimizer.step()
-        if "ema" in self.calls:
-            self.average_params()
-        if "zero_grad" in self.calls:
-            self.optimizer.zero_grad(set_to_none=self.to_none)
-
-    def seconds(self, rounds):
-        """The median of `rounds` steps after one that is not counted; gradients come back first."""
-        taken = []
-        for _ in range(rounds + 1):
-            for param, grad in zip(self.params, self.grads):
-                param.grad = grad
-            begin = time.perf_counter()
-            self.step()
-            taken.append(time.perf_counter() - begin)
-        return statistics.median(taken[1:])
-
-
-def kinds_of(case, fused):
-    kinds = ["fused", "foreach"] if fused else ["foreach"]
-    others = {"deepspeed": DeepSpeedCPUAdam, "bitsandbytes": bitsandbytes}
-    if CASES[case][0] == "adamw":
-        kinds += [name for name, found in others.items() if found is not None]
-    return kinds
+    def kinds(self, case):
+        return self.about["adamw_kinds" if CASES[case][0] == "adamw" else "kinds"]
 
 
 def variants(case):
@@ -132,19 +89,18 @@ def variants(case):
     return [(ema, to_none) for ema in emas for to_none in zeros]
 
 
-def best_variant(case, kind, most_threads, rounds):
-    """The fastest variant and number of threads of one kind of optimizer: (step, threads)."""
+def best_variant(torch, case, kind, most_threads, rounds):
+    """Makes the fastest variant of one kind of optimizer; its name and best number of threads."""
     best = None
     for ema, to_none in variants(case):
-        step = TorchStep(case, kind, ema, to_none)
+        torch.make(case, kind, ema, to_none)
         for threads in range(1, most_threads + 1):
-            torch.set_num_threads(threads)
-            seconds = step.seconds(rounds)
+            seconds = torch.seconds(kind, threads, rounds)
             if best is None or seconds < best[0]:
                 best = (seconds, threads, ema, to_none)
-        del step
+        torch.ask(do="drop", kind=kind)
     _, threads, ema, to_none = best
-    return TorchStep(case, kind, ema, to_none), threads
+    return torch.make(case, kind, ema, to_none), threads
 
 
 def run_tikhonov(chosen, case, rounds):
@@ -159,7 +115,7 @@ def run_tikhonov(chosen, case, rounds):
     return json.loads(done.stdout)["rows"][0], None
 
 
-def measure_pairs(chosen, case, contestants, rounds):
+def measure_pairs(chosen, torch, case, contestants, rounds):
     """Seconds by name, one a pair, and the rows of `tikhonov bench`."""
     seconds = {"tikhonov": []}
     rows = []
@@ -172,9 +128,8 @@ def measure_pairs(chosen, case, contestants, rounds):
                 rows.append(row)
                 seconds[who].append(row["seconds_median"])
                 continue
-            for kind, (step, threads) in contestants.items():
-                torch.set_num_threads(threads)
-                seconds.setdefault(kind, []).append(step.seconds(rounds))
+            for kind, (_, threads) in contestants.items():
+                seconds.setdefault(kind, []).append(torch.seconds(kind, threads, rounds))
     return seconds, rows
 
 
@@ -182,7 +137,7 @@ def ratio(seconds, kind):
     return statistics.median(a / b for a, b in zip(seconds[kind], seconds["tikhonov"]))
 
 
-def measure_case(chosen, case):
+def measure_case(chosen, torch, case):
     rule, policy, tensors, elements, calls = CASES[case]
     found = {"case": case, "rule": rule, "policy": policy, "tensors": tensors}
     found["parameters"] = tensors * elements
@@ -190,15 +145,17 @@ def measure_case(chosen, case):
     _, error = run_tikhonov(chosen, case, 1)
     if error:
         return dict(found, error=error)
-    kinds = kinds_of(case, chosen.fused)
-    contestants = {kind: best_variant(case, kind, chosen.threads, rounds) for kind in kinds}
-    seconds, rows = measure_pairs(chosen, case, contestants, rounds)
+    contestants = {
+        kind: best_variant(torch, case, kind, chosen.threads, rounds) for kind in torch.kinds(case)
+    }
+    seconds, rows = measure_pairs(chosen, torch, case, contestants, rounds)
     found["rounds"], found["seconds"], found["rows"] = rounds, seconds, rows
     found["tikhonov"] = statistics.median(seconds["tikhonov"])
     found["limit_ratio"] = statistics.median(row["limit_ratio"] for row in rows)
-    for kind, (step, threads) in contestants.items():
+    for kind, (name, threads) in contestants.items():
+        torch.ask(do="drop", kind=kind)
         found[kind] = {
-            "calls": step.name(),
+            "calls": name,
             "threads": threads,
             "seconds": statistics.median(seconds[kind]),
             "ratio": ratio(seconds, kind),
@@ -231,7 +188,7 @@ def table_head(kinds):
     return ["| " + " | ".join(cells) + " |", "|" + " --- |" * len(cells)]
 
 
-def describe(chosen, cases):
+def describe(chosen, about, cases):
     device = next((found["rows"][0]["device"] for found in cases if "rows" in found), "nothing")
     return (
         "tikhonov on %s, %d threads; torch %s, each of the others with its best number of threads;"
@@ -239,8 +196,8 @@ def describe(chosen, cases):
         % (
             device,
             chosen.threads,
-            torch.__version__,
-            platform.python_version(),
+            about["torch"],
+            about["python"],
             processor(),
             chosen.pairs,
         )
@@ -260,6 +217,7 @@ def read_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tikhonov", required=True, help="the command, built")
+    parser.add_argument("--python", default=sys.executable, help="the one that has torch")
     parser.add_argument("--out", default="compare_torch", help="PREFIX of .md and .json")
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--rounds", type=int, help="steps of a turn; default by size")
@@ -269,22 +227,21 @@ def read_arguments():
     chosen = parser.parse_args()
     if chosen.pairs < 1 or chosen.threads < 1:
         parser.error("--pairs and --threads are at least 1")
-    version = [int(part) for part in torch.__version__.split("+")[0].split(".")[:2]]
-    chosen.fused = version >= [2, 4]
     return chosen
 
 
 def main():
     chosen = read_arguments()
-    kinds = kinds_of("adamw", chosen.fused)
+    torch = Torch(chosen.python)
+    kinds = torch.about["adamw_kinds"]
     lines = table_head(kinds)
     print("\n".join(lines))
     cases = []
     for case in chosen.case or CASES:
-        cases.append(measure_case(chosen, case))
+        cases.append(measure_case(chosen, torch, case))
         lines.append(table_row(cases[-1], kinds))
         print(lines[-1], flush=True)
-    about = describe(chosen, cases)
+    about = describe(chosen, torch.about, cases)
     print("\n" + about)
     with open(chosen.out + ".md", "w") as file:
         file.write("\n".join(lines) + "\n\n" + about + "\n")
