@@ -401,15 +401,11 @@ static const struct {
 } policies[] = {
     {"adamw", "l1", "weight", 0.5},
     {"adam", "group_lasso", "weight", 2},
-    {"asgd", NULL, NULL, 0},
+    {"asgd", "max_norm", "radius", 0.5},
     {"sgd", "simplex", "radius", 3},
-    {"adamw", "box", "high", 0.25},
-    {"ftrl", NULL, NULL, 0},
     {"sgd", "l1_cumulative", "weight", 1},
-    {"lion", "max_norm", "radius", 0.5},
-    {"asgd", "l2_ball", "radius", 0.5},
+    {"ftrl", NULL, NULL, 0},
     {"lamb", NULL, NULL, 0},
-    {"sgd", NULL, NULL, 0},
 };
 enum { POLICIES = sizeof policies / sizeof *policies, LASSO = 0, GROUP_LASSO = 1 };
 
