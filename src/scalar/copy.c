@@ -41,7 +41,7 @@ static inline uint16_t philox_half(const struct philox *r, uint32_t n)
     return (uint16_t)(r->c[n / 2] >> 16 * (n & 1));
 }
 
-void tik_scalar_throw_dice(uint32_t block, const struct copy_scalars *k, uint16_t *dice)
+TIK_WIDE void tik_scalar_throw_dice(uint32_t block, const struct copy_scalars *k, uint16_t *dice)
 {
     for (uint32_t n = 0; n < TIK_THROWS; n++) {
         struct philox r = {{n, block, k->step[0], k->step[1]}, {k->seed[0], k->seed[1]}};
