@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "arguments.h"
 #include "blas/blas.h"
 #include "gradient.h"
 #include "group.h"
 #include "iterate.h"
+#include "lines.h"
 #include "norm.h"
 #include "numeric.h"
 #include "reduce.h"
@@ -14,67 +16,6 @@
 
 /* Below this many blocks a parallel region costs more than it saves. */
 #define PARALLEL_BLOCKS 64
-
-/* ---- what the kernels get as arguments ---- */
-
-static void *bytes(const struct tik_buffer *buffer)
-{
-    return buffer != NULL ? buffer->bytes : NULL;
-}
-
-static float *floats(const struct tik_buffer *buffer, uint64_t at)
-{
-    return buffer != NULL ? (float *)buffer->bytes + at : NULL;
-}
-
-static const struct tik_plan *plan_of(const struct tik_launch *l)
-{
-    return &l->program->plan;
-}
-
-static const struct tik_control *control_of(const struct tik_launch *l)
-{
-    return bytes(l->work->control);
-}
-
-static bool is_skipped(const struct tik_launch *l)
-{
-    return plan_of(l)->gather.guard && control_of(l)->skip != 0;
-}
-
-/* With a guard the scalars are picked by the count of applied steps. */
-static const struct tik_row *pick_row(const struct tik_launch *l)
-{
-    if (!plan_of(l)->gather.guard)
-        return &l->values->row;
-    const struct tik_progress *progress = bytes(l->work->progress);
-    const struct tik_row *rows = bytes(l->work->rows);
-    return &rows[l->group * TIK_ROWS + progress[l->group].row];
-}
-
-static struct tik_place get_place(const struct tik_launch *l, uint64_t b)
-{
-    return find_place(bytes(l->spans.table), l->spans.count, l->count, (uint32_t)b);
-}
-
-static struct tik_block get_block(const struct tik_launch *l, uint64_t b)
-{
-    struct tik_block block = {.place = get_place(l, b)};
-    const uint64_t first = block.place.first;
-    block.p = floats(l->arrays.param, l->at.param + first);
-    block.g = floats(l->arrays.grad, l->at.grad + first);
-    for (size_t k = 0; k < TIK_LOW; k++)
-        block.state[k] = floats(l->arrays.state[k], l->at.state[k] + first);
-    if (l->arrays.state[TIK_LOW] != NULL)
-        block.low = (uint16_t *)bytes(l->arrays.state[TIK_LOW]) + l->at.state[TIK_LOW] + first;
-    block.control = control_of(l);
-    block.clips = floats(l->work->clips, 0);
-    block.factors = floats(l->work->factors, 0);
-    block.iterate = floats(l->iterate, 0);
-    if (l->work->partials != NULL)
-        block.partial = (struct tik_partial *)bytes(l->work->partials) + block.place.slot;
-    return block;
-}
 
 /* A unit and the sums of its blocks. */
 struct unit {
@@ -200,7 +141,9 @@ static void measure(const struct tik_launch *l, uint64_t b)
 {
     if (is_skipped(l))
         return;
-    const struct tik_block block = get_block(l, b);
+    struct tik_block block = get_block(l, b);
+    float lines[TIK_LINE_VALUES][TIK_BLOCK];
+    tik_scalar_read_lines(l, &block, lines);
     float *sums = floats(l->work->sums, block.place.slot);
     tik_scalar_measure(plan_of(l), pick_row(l), &block, &sums[0], &sums[l->work->plane]);
 }
@@ -211,8 +154,8 @@ static void ratios(const struct tik_launch *l, uint64_t u)
     float *sums = floats(l->work->sums, unit.slot);
     const float first = tik_row_sum(sums, unit.blocks);
     const float second = tik_row_sum(sums + l->work->plane, unit.blocks);
-    *floats(l->work->ratios, unit.number) =
-        plan_of(l)->variant->measure->ratio_of_twin(first, second, pick_row(l)->rule);
+    *floats(l->work->ratios, unit.number) = plan_of(l)->variant->measure->ratio_of_twin(
+        first, second, (float)unit.span->length, pick_row(l)->rule);
 }
 
 static void normalize(const struct tik_launch *l, uint64_t b)
@@ -240,7 +183,7 @@ static void blas_product(const struct tik_launch *l)
 static void step(const struct tik_launch *l, uint64_t b)
 {
     const struct tik_plan *plan = plan_of(l);
-    const struct tik_block block = get_block(l, b);
+    struct tik_block block = get_block(l, b);
     if (is_skipped(l)) {
         tik_scalar_clear(plan, &block);
         return;
@@ -250,6 +193,8 @@ static void step(const struct tik_launch *l, uint64_t b)
         tik_scalar_step(plan, row, &block);
         return;
     }
+    float lines[TIK_LINE_VALUES][TIK_BLOCK];
+    tik_scalar_read_lines(l, &block, lines);
     struct tik_row own = *row;
     if (plan->variant->measure->ratio_in != NULL)
         own.rule[plan->variant->measure->ratio_index] = *floats(l->work->ratios, block.place.unit);
@@ -292,6 +237,10 @@ static const struct {
     [TIK_NORM_FINISH] = {norm_finish, false},
     [TIK_GROUP_BLOCKS] = {group_blocks, false},
     [TIK_GROUP_FACTORS] = {group_factors, true},
+    [TIK_ROW_SUMS] = {tik_scalar_row_sums, false},
+    [TIK_COLUMN_SUMS] = {tik_scalar_column_sums, false},
+    [TIK_LINE_ENDS] = {tik_scalar_line_ends, true},
+    [TIK_MEANS] = {tik_scalar_means, false},
     [TIK_MEASURE] = {measure, false},
     [TIK_RATIOS] = {ratios, true},
     [TIK_NORMALIZE] = {normalize, false},

@@ -17,6 +17,10 @@ struct tik_block {
     struct tik_partial *partial; /* NULL: no report */
 };
 
+/* The gradient as the rule sees it: `out` or, where no stage changes it, the block's own. */
+const float *tik_scalar_prepare(const struct tik_plan *plan, const struct step_scalars *step,
+                                const struct tik_block *block, float *out);
+
 /*
  * Steps the block through the stages of the plan; `row`: the scalars, the rule's ratio of norms
  * among them.
