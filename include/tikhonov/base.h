@@ -6,12 +6,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* C++ finds the functions under their C names. */
+#ifdef __cplusplus
+#define TIK_LINKAGE extern "C"
+#else
+#define TIK_LINKAGE
+#endif
+
 #if defined(__GNUC__)
-#define TIK_API                   __attribute__((visibility("default")))
+#define TIK_API                   TIK_LINKAGE __attribute__((visibility("default")))
 #define TIK_CHECKED               __attribute__((warn_unused_result))
 #define TIK_PRINTF(string, first) __attribute__((format(printf, string, first)))
 #else
-#define TIK_API
+#define TIK_API TIK_LINKAGE
 #define TIK_CHECKED
 #define TIK_PRINTF(string, first)
 #endif
