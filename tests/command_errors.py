@@ -38,6 +38,25 @@ class Errors(InFolder):
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "p"], "--ema-out and --params")
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "no/e"], "no folder 'no'")
 
+    def test_schedule(self):
+        fails = self.assert_step_fails
+        fails(["--schedule", "sine"], "--schedule is 'sine'", "cosine, linear")
+        fails(["--schedule", ""], "--schedule is ''")
+        fails(["--schedule", "cosine,total=3"], "has no 'total'", "warmup, warmup_start, total_steps")
+        fails(["--schedule", "cosine,warmup"], "'warmup'; KEY=VALUE is due")
+        fails(["--schedule", "cosine,warmup=-1"], "warmup is '-1'; a whole number is due")
+        fails(["--schedule", "step,gamma=x"], "gamma is 'x'; a number is due")
+        fails(["--schedule", "step,gamma=2"], "schedule: gamma is 2; allowed is (0, 1]")
+        fails(["--schedule", "piecewise,milestones=3:x"], "milestones is '3:x'; steps as in 30:60:90")
+        fails(["--schedule", "cosine,warmup=9,total_steps=9"], "more than warmup_steps, 9")
+
+    def test_nonfinite_limit(self):
+        for number in "0", "-1", "x", "", "1.5", "4294967296":
+            self.assert_step_fails(["--nonfinite-limit", number],
+                                   "--nonfinite-limit is '%s'" % number, "from 1")
+        for other in [], ["--nonfinite", "error"]:
+            self.assert_step_fails(["--nonfinite-limit", "2", *other], "no step is skipped")
+
     def test_copy(self):
         self.assert_step_fails(["--copy", "fp8", "--copy-out", "c"], "'fp8'", "bf16 or fp16")
         self.assert_step_fails(["--copy", "bf16"], "--copy is given", "no --copy-out")

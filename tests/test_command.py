@@ -39,6 +39,7 @@ class Help(InFolder):
             self.assertIn("--" + option + " ", run("bench", "--help").stdout)
         options = "set penalty no-decay freeze max-norm state verify strict threads clip-norm agc"
         options += " clip-value loss-scale nonfinite ema ema-out memory-limit copy copy-out seed"
+        options += " schedule nonfinite-limit"
         for option in options.split():
             self.assertIn("--" + option, text)
 
