@@ -118,20 +118,25 @@ class Errors(InFolder):
         self.assert_step_fails(
             ["--penalty", "l1,application=decoupled"], "decoupled", "coupled or proximal"
         )
-        self.assert_step_fails(["--penalty", "l1"] * 9, "4")
+        self.assert_step_fails(["--penalty", "l1,weight=1"] * 9, "4")
+        for name in "l2", "l1", "elastic_net", "lp", "group_lasso", "l1_cumulative":
+            due = "--penalty %s has no weight" % name, "%s,weight=X is due" % name
+            self.assert_step_fails(["--penalty", name], *due)
+        for penalty in "l1,weight=0", "l2_ball", "box":
+            self.step("--penalty", penalty)
 
     def test_idle_convention(self):
         """It multiplies a decoupled decay: elsewhere it is a slip, though a harmless one."""
         for penalty, application in (
-            ("l2,application=coupled,convention=none", "coupled"),
-            ("l2,convention=schedule", "coupled"),
-            ("elastic_net,convention=lr", "proximal"),
+            ("l2,weight=1,application=coupled,convention=none", "coupled"),
+            ("l2,weight=1,convention=schedule", "coupled"),
+            ("elastic_net,weight=1,convention=lr", "proximal"),
         ):
             done = self.step("--penalty", penalty)
             self.assertIn("warning: --penalty %s: convention=" % penalty.split(",")[0], done.stderr)
             self.assertIn("no effect with application=%s;" % application, done.stderr)
         for penalty in "l2,convention=none,application=decoupled", "l2,application=coupled", "l1":
-            self.assertEqual(self.step("--penalty", penalty).stderr, "")
+            self.assertEqual(self.step("--penalty", penalty + ",weight=1").stderr, "")
 
     def test_missing_and_surplus(self):
         self.write("g", {"w": Tensor([2, 4], NUMBERS)})
