@@ -204,6 +204,13 @@ class Devices(InFolder):
         self.assert_fails(["tune", "--threads", "-1"], "-1")
 
     def test_no_such_device(self):
+        """devices lists what there is all the same."""
+        done = run("devices", "--device", "no such device")
+        self.assertEqual((done.returncode, done.stderr), (2, ""))
+        self.assertIn("\nnone: no OpenCL device answers to 'no such device'", done.stdout)
+        done = run("devices", "--json", "--device", "no such device")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("none: ", json.loads(done.stdout)["choice"])
         for name in ["verify"], ["tune"], self.step_arguments():
             self.assert_fails([*name, "--device", "no such device"], "no such device")
 
