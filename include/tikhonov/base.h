@@ -23,7 +23,11 @@
 #define TIK_PRINTF(string, first)
 #endif
 
-/* Handles are opaque: made by tik_NOUN_create, freed by tik_NOUN_destroy, which takes NULL. */
+/*
+ * Handles are opaque: made by tik_NOUN_create, freed by tik_NOUN_destroy, which takes NULL. Other
+ * calls that return a status refuse NULL with TIK_ERROR_ARGUMENT. Those that return none say
+ * nothing of it: 0, NULL or TIK_UNTESTED; tik_NOUN_defaults leaves it alone.
+ */
 struct tik_context;
 struct tik_optimizer;
 struct tik_policy;
