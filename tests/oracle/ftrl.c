@@ -65,7 +65,8 @@ static const struct oracle_form forms[] = {
       {"l2", 0.3},
       {"l2_shrinkage", 0.15}}},
     {"third root", {{"lr", 0.37}, {"lr_power", -1.0 / 3}, {"l1", 0.2}}},
-    {"power 0", {{"lr", 0.37}, {"lr_power", 0}, {"l1", 0.2}, {"beta", 0.7}}},
+    {"power 0",
+     {{"lr", 0.37}, {"lr_power", 0}, {"initial_accumulator_value", 0}, {"l1", 0.2}, {"beta", 0.7}}},
     {"defaults", {{NULL, 0}}},
     {NULL, {{NULL, 0}}},
 };
