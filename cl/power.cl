@@ -21,7 +21,7 @@
  * together 3.4 u, 1.7 ulp; the polynomials' own errors are below 0.1 u. A subnormal result is
  * rounded once more, to its fewer digits.
  *
- * Scalar twin: src/scalar/power.c.
+ * Other stages use the power too (ftrl.cl). Scalar twin: src/scalar/power.h, power.c.
  */
 #include "numeric.cl"
 #include "layout.h"

@@ -18,6 +18,8 @@ const char *tik_version(void)
 
 void tik_context_defaults(struct tik_context_options *options)
 {
+    if (options == NULL)
+        return;
     *options = (struct tik_context_options){0};
 }
 
@@ -127,22 +129,22 @@ void tik_context_destroy(struct tik_context *context)
 
 const struct tik_device_info *tik_context_device(const struct tik_context *context)
 {
-    return &context->device;
+    return context != NULL ? &context->device : NULL;
 }
 
 const char *tik_context_choice(const struct tik_context *context)
 {
-    return context->choice;
+    return context != NULL ? context->choice : NULL;
 }
 
 const char *tik_context_backend(const struct tik_context *context)
 {
-    return context->backend->ops->name;
+    return context != NULL ? context->backend->ops->name : NULL;
 }
 
 uint64_t tik_context_fallbacks(const struct tik_context *context)
 {
-    return atomic_load(&context->fallbacks);
+    return context != NULL ? atomic_load(&context->fallbacks) : 0;
 }
 
 struct _cl_context *tik_context_cl_context(const struct tik_context *context)
@@ -150,6 +152,8 @@ struct _cl_context *tik_context_cl_context(const struct tik_context *context)
     struct _cl_context *handle;
     struct _cl_device_id *device;
     struct _cl_command_queue *queue;
+    if (context == NULL)
+        return NULL;
     tik_opencl_handles(context->backend, &handle, &device, &queue);
     return handle;
 }
@@ -159,6 +163,8 @@ struct _cl_device_id *tik_context_cl_device(const struct tik_context *context)
     struct _cl_context *handle;
     struct _cl_device_id *device;
     struct _cl_command_queue *queue;
+    if (context == NULL)
+        return NULL;
     tik_opencl_handles(context->backend, &handle, &device, &queue);
     return device;
 }
@@ -168,6 +174,8 @@ struct _cl_command_queue *tik_context_cl_queue(const struct tik_context *context
     struct _cl_context *handle;
     struct _cl_device_id *device;
     struct _cl_command_queue *queue;
+    if (context == NULL)
+        return NULL;
     tik_opencl_handles(context->backend, &handle, &device, &queue);
     return queue;
 }

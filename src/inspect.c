@@ -106,7 +106,7 @@ static double *find_carried(const struct tik_optimizer *optimizer, size_t group,
 const char *tik_optimizer_carried_name(const struct tik_optimizer *optimizer, size_t group,
                                        size_t index)
 {
-    if (group >= optimizer->group_count)
+    if (group >= tik_optimizer_groups(optimizer))
         return NULL;
     return tik_plan_carried(&optimizer->groups[group].plan, index);
 }
@@ -146,7 +146,8 @@ enum tik_status tik_optimizer_set_carried(struct tik_optimizer *optimizer, size_
 
 void tik_optimizer_stats(const struct tik_optimizer *optimizer, struct tik_optimizer_stats *stats)
 {
-    *stats = optimizer->stats;
+    if (stats != NULL)
+        *stats = optimizer != NULL ? optimizer->stats : (struct tik_optimizer_stats){0};
 }
 
 /* A program that could not be had says nothing: the scalar path took its steps. */
@@ -168,6 +169,8 @@ static bool uses_blas(const struct tik_optimizer *optimizer)
 
 enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
 {
+    if (optimizer == NULL)
+        return TIK_UNTESTED;
     enum tik_conformance weakest = TIK_EXACT;
     if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
         return TIK_UNTESTED;

@@ -11,6 +11,8 @@
 
 void tik_optimizer_defaults(struct tik_optimizer_options *options)
 {
+    if (options == NULL)
+        return;
     *options = (struct tik_optimizer_options){.verify = TIK_VERIFY_OFF,
                                               .verify_blocks = 4,
                                               .clip_eps = 1e-6,

@@ -76,7 +76,7 @@ void tik_policy_destroy(struct tik_policy *policy)
 
 const char *tik_policy_rule(const struct tik_policy *policy)
 {
-    return policy->rule->info.name;
+    return policy != NULL ? policy->rule->info.name : NULL;
 }
 
 /* Finds the option and parses or checks its value; on TIK_OK *slot takes *value. */

@@ -8,6 +8,8 @@
 
 void tik_prior_defaults(struct tik_prior_convention *convention)
 {
+    if (convention == NULL)
+        return;
     *convention = (struct tik_prior_convention){
         .noise = 1,
         .mean_loss = true,

@@ -10,6 +10,8 @@ static const double pi = 3.14159265358979323846;
 
 void tik_schedule_defaults(struct tik_schedule *schedule)
 {
+    if (schedule == NULL)
+        return;
     *schedule = (struct tik_schedule){
         .kind = TIK_SCHEDULE_CONSTANT,
         .step_size = 1,
@@ -177,6 +179,8 @@ static double one_cycle(const struct tik_schedule *schedule, uint64_t s)
 
 double tik_schedule_at(const struct tik_schedule *schedule, uint64_t step)
 {
+    if (schedule == NULL)
+        return 0;
     const uint64_t warmup = schedule->warmup_steps;
     if (step <= warmup)
         return schedule->warmup_start +

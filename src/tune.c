@@ -17,6 +17,8 @@
 
 void tik_tune_defaults(struct tik_tune_options *options)
 {
+    if (options == NULL)
+        return;
     *options = (struct tik_tune_options){.parameters = (size_t)1 << 20, .rounds = 15, .keep = true};
 }
 

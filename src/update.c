@@ -99,25 +99,26 @@ void tik_update_destroy(struct tik_update *update)
 
 size_t tik_update_states(const struct tik_update *update)
 {
-    return update->plan.variant->state_count;
+    return update != NULL ? update->plan.variant->state_count : 0;
 }
 
 const char *tik_update_state_name(const struct tik_update *update, size_t slot)
 {
-    const struct tik_variant *variant = update->plan.variant;
-    return slot < variant->state_count ? variant->states[slot] : NULL;
+    return slot < tik_update_states(update) ? update->plan.variant->states[slot] : NULL;
 }
 
 float tik_update_state_initial(const struct tik_update *update, size_t slot)
 {
     float initial[TIK_MAX_STATES];
+    if (update == NULL)
+        return 0.0f;
     tik_policy_initial(&update->policy, initial);
     return slot < TIK_MAX_STATES ? initial[slot] : 0.0f;
 }
 
 size_t tik_update_carried(const struct tik_update *update)
 {
-    return update->policy.rule->carried_count;
+    return update != NULL ? update->policy.rule->carried_count : 0;
 }
 
 double tik_update_carried_initial(const struct tik_update *update, size_t index)
@@ -127,6 +128,8 @@ double tik_update_carried_initial(const struct tik_update *update, size_t index)
 
 enum tik_conformance tik_update_conformance(const struct tik_update *update)
 {
+    if (update == NULL)
+        return TIK_UNTESTED;
     const struct tik_backend_ops *ops = update->backend->ops;
     const enum tik_conformance alone = ops->program_conformance(update->program);
     if (update->packed == NULL)

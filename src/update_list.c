@@ -18,12 +18,12 @@ struct tik_update_list {
 
 size_t tik_update_list_launches(const struct tik_update_list *list)
 {
-    return list->launches;
+    return list != NULL ? list->launches : 0;
 }
 
 size_t tik_update_list_packs(const struct tik_update_list *list)
 {
-    return list->packs;
+    return list != NULL ? list->packs : 0;
 }
 
 static void release_tensor(struct tik_backend *backend, struct tik_many *tensor)

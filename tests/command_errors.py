@@ -38,6 +38,25 @@ class Errors(InFolder):
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "p"], "--ema-out and --params")
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "no/e"], "no folder 'no'")
 
+    def test_schedule(self):
+        fails = self.assert_step_fails
+        fails(["--schedule", "sine"], "--schedule is 'sine'", "cosine, linear")
+        fails(["--schedule", ""], "--schedule is ''")
+        fails(["--schedule", "cosine,total=3"], "has no 'total'", "warmup, warmup_start, total_steps")
+        fails(["--schedule", "cosine,warmup"], "'warmup'; KEY=VALUE is due")
+        fails(["--schedule", "cosine,warmup=-1"], "warmup is '-1'; a whole number is due")
+        fails(["--schedule", "step,gamma=x"], "gamma is 'x'; a number is due")
+        fails(["--schedule", "step,gamma=2"], "schedule: gamma is 2; allowed is (0, 1]")
+        fails(["--schedule", "piecewise,milestones=3:x"], "milestones is '3:x'; steps as in 30:60:90")
+        fails(["--schedule", "cosine,warmup=9,total_steps=9"], "more than warmup_steps, 9")
+
+    def test_nonfinite_limit(self):
+        for number in "0", "-1", "x", "", "1.5", "4294967296":
+            self.assert_step_fails(["--nonfinite-limit", number],
+                                   "--nonfinite-limit is '%s'" % number, "from 1")
+        for other in [], ["--nonfinite", "error"]:
+            self.assert_step_fails(["--nonfinite-limit", "2", *other], "no step is skipped")
+
     def test_copy(self):
         self.assert_step_fails(["--copy", "fp8", "--copy-out", "c"], "'fp8'", "bf16 or fp16")
         self.assert_step_fails(["--copy", "bf16"], "--copy is given", "no --copy-out")
@@ -99,20 +118,25 @@ class Errors(InFolder):
         self.assert_step_fails(
             ["--penalty", "l1,application=decoupled"], "decoupled", "coupled or proximal"
         )
-        self.assert_step_fails(["--penalty", "l1"] * 9, "4")
+        self.assert_step_fails(["--penalty", "l1,weight=1"] * 9, "4")
+        for name in "l2", "l1", "elastic_net", "lp", "group_lasso", "l1_cumulative":
+            due = "--penalty %s has no weight" % name, "%s,weight=X is due" % name
+            self.assert_step_fails(["--penalty", name], *due)
+        for penalty in "l1,weight=0", "l2_ball", "box":
+            self.step("--penalty", penalty)
 
     def test_idle_convention(self):
         """It multiplies a decoupled decay: elsewhere it is a slip, though a harmless one."""
         for penalty, application in (
-            ("l2,application=coupled,convention=none", "coupled"),
-            ("l2,convention=schedule", "coupled"),
-            ("elastic_net,convention=lr", "proximal"),
+            ("l2,weight=1,application=coupled,convention=none", "coupled"),
+            ("l2,weight=1,convention=schedule", "coupled"),
+            ("elastic_net,weight=1,convention=lr", "proximal"),
         ):
             done = self.step("--penalty", penalty)
             self.assertIn("warning: --penalty %s: convention=" % penalty.split(",")[0], done.stderr)
             self.assertIn("no effect with application=%s;" % application, done.stderr)
         for penalty in "l2,convention=none,application=decoupled", "l2,application=coupled", "l1":
-            self.assertEqual(self.step("--penalty", penalty).stderr, "")
+            self.assertEqual(self.step("--penalty", penalty + ",weight=1").stderr, "")
 
     def test_missing_and_surplus(self):
         self.write("g", {"w": Tensor([2, 4], NUMBERS)})

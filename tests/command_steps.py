@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import resource
 import struct
 
@@ -201,6 +202,55 @@ class Steps(InFolder):
         self.assertIn("a gradient was not finite", done.stderr)
         self.assertEqual(self.snapshot(), before)
         self.assertEqual(self.step("--nonfinite", "error", "--freeze", "b").stderr, "")
+
+    def test_nonfinite_limit(self):
+        """The second in a row is given up; a step with finite gradients begins the count anew."""
+        self.write("bad", {"w": Tensor([2, 4], series(8, 1)), "b": Tensor([2], [math.nan, 1])})
+        limit = ["--nonfinite", "skip", "--nonfinite-limit", "2"]
+        done = self.step(*limit, g="bad", state="s")
+        self.assertEqual(done.stdout.splitlines()[1:], ["the step was skipped"])
+        before = self.snapshot()
+        done = run(*self.step_arguments(*limit, g="bad", s="s"), cwd=self.folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not finite", done.stderr)
+        self.assertEqual(self.snapshot(), before)
+        self.step(*limit, s="s", state="s")
+        self.step(*limit, g="bad", s="s")
+        self.assertEqual(self.read("s2")[1]["skipped_in_row"], "1")
+
+    def test_schedule(self):
+        """The multiplier of step t, which the state counts: cosine after a warm-up, milestones."""
+        schedules = {
+            "cosine,warmup=2,total_steps=4,final=0.5": [0.5, 1, 1, 0.75, 0.5, 0.5],
+            "piecewise,gamma=0.5,milestones=1:3": [1, 0.5, 0.5, 0.25],
+            "constant,warmup=4,warmup_start=0.5": [0.625, 0.75, 0.875, 1, 1],
+        }
+        for schedule, factors in schedules.items():
+            p = {name: tensor.values for name, tensor in self.read("p")[0].items()}
+            for t, factor in enumerate(factors, 1):
+                self.step("--set", "lr=0.1", "--schedule", schedule, rule="sgd",
+                          p="p" if t == 1 else "p2", s="s2" if t > 1 else None)
+                for name, tensor in self.read("g")[0].items():
+                    p[name] = [x - 0.1 * factor * y for x, y in zip(p[name], tensor.values)]
+                    self.assert_close(self.read("p2")[0][name].values, p[name])
+
+    def test_report(self):
+        """Penalty, half the squared norm and exact zeros of the new p; the norm that was clipped."""
+        self.write("p", {"w": Tensor([4], [1, -2, 0.25, 0]), "b": Tensor([2], [3, 0])})
+        self.write("g", {"w": Tensor([4], [0, 0, 0, 0]), "b": Tensor([2], [6, 8])})
+        l1 = ["--set", "lr=0.5", "--penalty", "l1,weight=1,application=proximal"]
+        done = self.step(*l1, "--no-decay", "b", "--max-norm", "5", rule="sgd")
+        w, b = self.read("p2")[0]["w"].values, self.read("p2")[0]["b"].values
+        self.assertEqual(w, [0.5, -1.5, 0, 0])
+        line = r"penalty (\S+), 1/2\|\|p\|\|\^2 (\S+), (\d+) of (\d+) elements exactly 0"
+        found = re.findall(r"^" + line + "$", done.stdout, re.MULTILINE)
+        self.assertEqual(found, [("2", "1.25", "2", "4")])
+        found = re.findall(r"^--no-decay: " + line + "$", done.stdout, re.MULTILINE)
+        self.assertEqual((found[0][0], found[0][2:]), ("0", ("0", "2")))
+        self.assert_close([float(found[0][1])], [sum(x * x for x in b) / 2])
+        found = re.search(r"^norm of the gradients (\S+), times (\S+)$", done.stdout, re.MULTILINE)
+        self.assert_close([float(one) for one in found.groups()], [10, 0.5])
+        self.assertNotIn("norm of the gradients", self.step(*l1, rule="sgd").stdout)
 
     def test_ema(self):
         """ema <- d*ema + (1 - d)*p, from the parameters or, debiased, from 0."""
@@ -432,4 +482,4 @@ class Steps(InFolder):
     def test_verify_on_scalar(self):
         done = self.step("--verify", "all")
         self.assertIn("0 words verified, 0 mismatches", done.stdout)
-        self.assertEqual(len(done.stdout.splitlines()), 1)
+        self.assertEqual(len(done.stdout.splitlines()), 2)

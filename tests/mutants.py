@@ -188,12 +188,14 @@ class ScalarBench:
             raise Broken(f"the judges fail without a mutant: {first_failure(output)}")
 
     def trial(self, row):
-        source = ROOT / row["file"]
-        text = mutate(row, source.read_text())
+        """A header is changed for the source of its stem alone."""
+        place = ROOT / row["file"]
+        text, source = mutate(row, place.read_text()), place.with_suffix(".c")
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             folder = pathlib.Path(name)
             changed, output = folder / source.name, folder / "mutant.o"
-            changed.write_text(text)
+            changed.write_text(source.read_text())
+            (folder / place.name).write_text(text)
             self.compile(source, changed, output)
             self.link(folder, source, output)
             judges = (row["judge"],) if "judge" in row else JUDGES

@@ -11,8 +11,6 @@ const struct preset_awaited preset_awaited[] = {
     {"optax", "adagrad", NULL, NULL, "eps_placement"},
     {"optax", "rmsprop", NULL, NULL, "eps_placement"},
     {"tensorflow", "adam", NULL, NULL, "eps_placement"},
-    {"keras", "ftrl", "learning_rate_power", "-0.7", "lr_power"},
-    {"tensorflow", "ftrl", "lr_power", "-0.7", "lr_power"},
     {"caffe", "adam", NULL, NULL, "eps_placement"},
     {"mxnet", "adam", NULL, NULL, "eps_placement"},
     {"mxnet", "rmsprop", NULL, NULL, "eps_placement"},

@@ -82,6 +82,49 @@ START_TEST(test_destroy_null)
 }
 END_TEST
 
+/* Calls that return no status, in the order of the headers. */
+START_TEST(test_ask_null)
+{
+    struct tik_optimizer_stats stats = {.steps = 7};
+    tik_context_defaults(NULL);
+    tik_optimizer_defaults(NULL);
+    tik_prior_defaults(NULL);
+    tik_schedule_defaults(NULL);
+    tik_tune_defaults(NULL);
+    ck_assert_ptr_null(tik_context_device(NULL));
+    ck_assert_ptr_null(tik_context_choice(NULL));
+    ck_assert_ptr_null(tik_context_backend(NULL));
+    ck_assert_uint_eq(tik_context_fallbacks(NULL), 0);
+    ck_assert_ptr_null(tik_context_cl_context(NULL));
+    ck_assert_ptr_null(tik_context_cl_device(NULL));
+    ck_assert_ptr_null(tik_context_cl_queue(NULL));
+    ck_assert_uint_eq(tik_optimizer_launches(NULL), 0);
+    ck_assert_uint_eq(tik_optimizer_bytes(NULL, 0), 0);
+    tik_optimizer_stats(NULL, &stats);
+    ck_assert_uint_eq(stats.steps, 0);
+    tik_optimizer_stats(optimizer, NULL);
+    ck_assert_int_eq(tik_optimizer_conformance(NULL), TIK_UNTESTED);
+    ck_assert_uint_eq(tik_optimizer_groups(NULL) + tik_optimizer_tensors(NULL), 0);
+    ck_assert_ptr_null(tik_optimizer_carried_name(NULL, 0, 0));
+    ck_assert_ptr_null(tik_policy_rule(NULL));
+    tik_policy_clear_penalties(NULL);
+    ck_assert_ptr_null(tik_preset_find(NULL));
+    ck_assert_ptr_null(tik_preset_rule(NULL, 0));
+    ck_assert_uint_eq(tik_tensors_count(NULL), 0);
+    ck_assert(!tik_tensors_find(NULL, "w", NULL));
+    ck_assert_ptr_null(tik_tensors_metadata(NULL, "w"));
+    ck_assert_double_eq(tik_schedule_at(NULL, 1), 0);
+    ck_assert_uint_eq(tik_update_states(NULL), 0);
+    ck_assert_ptr_null(tik_update_state_name(NULL, 0));
+    ck_assert_float_eq(tik_update_state_initial(NULL, 0), 0);
+    ck_assert_uint_eq(tik_update_carried(NULL), 0);
+    ck_assert_double_eq(tik_update_carried_initial(NULL, 0), 0);
+    ck_assert_int_eq(tik_update_conformance(NULL), TIK_UNTESTED);
+    tik_update_list_destroy(NULL);
+    ck_assert_uint_eq(tik_update_list_launches(NULL) + tik_update_list_packs(NULL), 0);
+}
+END_TEST
+
 /* ---- policies ---- */
 
 START_TEST(test_policy_names)
@@ -447,6 +490,7 @@ int main(void)
     const TTest *const tests[] = {test_names,
                                   test_tables,
                                   test_destroy_null,
+                                  test_ask_null,
                                   test_policy_names,
                                   test_policy_options,
                                   test_penalty_options,

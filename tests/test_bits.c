@@ -124,8 +124,8 @@ static void add_form(const struct oracle_policy *form, struct oracle_policy *for
 static double value_in_use(const struct tik_option *option)
 {
     static const struct oracle_option values[] = {
-        {"dampening", 0.25}, {"l1", 0.2},       {"l2", 0.3}, {"l2_shrinkage", 0.1},
-        {"beta", 0.5},       {"lr_decay", 0.1}, {"t0", 2}};
+        {"dampening", 0.25}, {"l1", 0.2},   {"l2", 0.3},       {"l2_shrinkage", 0.1},
+        {"lr_power", -0.7},  {"beta", 0.5}, {"lr_decay", 0.1}, {"t0", 2}};
     if (option->type == TIK_OPTION_FLAG)
         return 1;
     for (size_t i = 0; i < LENGTH(values); i++)

@@ -39,6 +39,7 @@ class Help(InFolder):
             self.assertIn("--" + option + " ", run("bench", "--help").stdout)
         options = "set penalty no-decay freeze max-norm state verify strict threads clip-norm agc"
         options += " clip-value loss-scale nonfinite ema ema-out memory-limit copy copy-out seed"
+        options += " schedule nonfinite-limit"
         for option in options.split():
             self.assertIn("--" + option, text)
 
@@ -203,6 +204,13 @@ class Devices(InFolder):
         self.assert_fails(["tune", "--threads", "-1"], "-1")
 
     def test_no_such_device(self):
+        """devices lists what there is all the same."""
+        done = run("devices", "--device", "no such device")
+        self.assertEqual((done.returncode, done.stderr), (2, ""))
+        self.assertIn("\nnone: no OpenCL device answers to 'no such device'", done.stdout)
+        done = run("devices", "--json", "--device", "no such device")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("none: ", json.loads(done.stdout)["choice"])
         for name in ["verify"], ["tune"], self.step_arguments():
             self.assert_fails([*name, "--device", "no such device"], "no such device")
 

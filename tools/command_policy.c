@@ -59,11 +59,21 @@ static void check_convention(const char *option, const char *name, const char *a
                         option, name, convention, application);
 }
 
+static bool has_weight(const char *name)
+{
+    const struct tik_penalty_info *penalty = tik_penalty_find(name);
+    for (size_t i = 0; i < penalty->option_count; i++)
+        if (strcmp(penalty->options[i].name, "weight") == 0)
+            return true;
+    return false;
+}
+
 int command_add_penalty(struct tik_policy *policy, const char *option, char *text)
 {
     char *rest;
     const char *name = strtok_r(text, ",", &rest);
     const char *application = NULL, *convention = NULL;
+    bool weighed = false;
     size_t index;
     enum tik_status status = tik_policy_add_penalty(policy, name != NULL ? name : "", &index);
     for (char *pair; status == TIK_OK && (pair = strtok_r(NULL, ",", &rest)) != NULL;) {
@@ -72,11 +82,16 @@ int command_add_penalty(struct tik_policy *policy, const char *option, char *tex
             return command_error(COMMAND_USAGE, "%s %s has '%s'; KEY=VALUE is due", option, name,
                                  pair);
         status = tik_policy_set_penalty_text(policy, index, pair, value);
+        weighed = weighed || strcmp(pair, "weight") == 0;
         application = strcmp(pair, "application") == 0 ? value : application;
         convention = strcmp(pair, "convention") == 0 ? value : convention;
     }
     if (status != TIK_OK)
         return command_failure(status);
+    if (!weighed && has_weight(name))
+        return command_error(COMMAND_USAGE,
+                             "%s %s has no weight, and would do nothing; %s,weight=X is due",
+                             option, name, name);
     check_convention(option, name, application, convention);
     return COMMAND_OK;
 }

@@ -14,7 +14,8 @@ static const char help[] =
     "  --device D     auto, scalar, opencl, an index such as 0.1, or part of a name\n"
     "                 (default: the variable TIKHONOV_DEVICE, else auto)\n"
     "  --json         prints one JSON object\n"
-    "  --help, -h     this text\n";
+    "  --help, -h     this text\n\n"
+    "Exit status: 0; 2 where --device or the variable names what is not there.\n";
 
 static bool add_device(cJSON *list, const struct tik_device_info *device)
 {
@@ -95,8 +96,11 @@ static int list_devices(const char *device, bool json)
         print_device(&list->devices[i]);
     if (!json)
         puts(list->choice);
+    bool chosen = false;
+    for (size_t i = 0; i < list->count; i++)
+        chosen = chosen || list->devices[i].chosen;
     tik_device_list_destroy(list);
-    return code;
+    return code != COMMAND_OK || chosen ? code : COMMAND_USAGE;
 }
 
 int devices_run(int argc, char **argv)

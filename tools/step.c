@@ -89,6 +89,8 @@ static enum tik_status make_optimizer(struct work *work, struct tik_policy *poli
     enum tik_status status = open_device(work);
     if (status == TIK_OK)
         status = add_groups(work, policy, &groups);
+    for (size_t i = 0; status == TIK_OK && i < tik_optimizer_groups(work->optimizer); i++)
+        status = tik_optimizer_set_schedule(work->optimizer, i, &work->arguments->schedule);
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++)
         status = add_tensor(work, &groups, i);
     struct tik_tensor_view grad;
@@ -287,7 +289,7 @@ static int print_summary(const struct work *work)
            tik_conformance_name(tik_optimizer_conformance(work->optimizer)), work->stepped,
            work->elements, (unsigned long long)stats.verified_words,
            (unsigned long long)stats.mismatches);
-    return COMMAND_OK;
+    return step_report_print(work->optimizer, work->arguments);
 }
 
 static int run(struct work *work, struct tik_policy *policy)

@@ -21,7 +21,8 @@ struct step_arguments {
     enum tik_copy_format copy; /* low-precision; _NONE: none */
     enum tik_copy_rounding rounding;
     uint64_t seed;
-    bool seeded; /* --seed was given */
+    bool seeded;                  /* --seed was given */
+    struct tik_schedule schedule; /* of the learning rate */
     const char *device;
     bool strict;
     int threads;
@@ -32,9 +33,13 @@ struct step_arguments {
 /* step_around.c: the arguments of what is done around the step. Exit codes. */
 int step_around_scale(struct step_arguments *arguments, const char *text);
 int step_around_nonfinite(struct step_arguments *arguments, const char *text);
+int step_around_limit(struct step_arguments *arguments, const char *text);
 int step_around_ema(struct step_arguments *arguments, const char *text);
 int step_around_seed(struct step_arguments *arguments, const char *text);
 int step_around_check(const struct step_arguments *arguments);
+
+/* --schedule NAME[,KEY=VALUE...], which is cut up. An exit code. */
+int step_schedule_read(struct step_arguments *arguments, char *text);
 
 /* Reads and checks the arguments; *done: only the help was asked for. An exit code. */
 int step_arguments_read(struct step_arguments *arguments, int argc, char **argv, bool *done);
@@ -66,5 +71,8 @@ bool step_files_gradient(const struct step_files *files, size_t index,
 /* After the step: warns where the norm of --max-norm is not finite. An exit code. */
 int step_norm_check(struct tik_optimizer *optimizer, const struct step_files *files,
                     const struct step_arguments *arguments);
+
+/* After the step: penalty, norm and exact zeros, a line for each group. An exit code. */
+int step_report_print(struct tik_optimizer *optimizer, const struct step_arguments *arguments);
 
 #endif

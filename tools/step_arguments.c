@@ -32,6 +32,14 @@ static const char help[] =
     "                      halved by a skipped step and doubled by 2000 others\n"
     "  --nonfinite WHAT    where a gradient is not finite: propagate (default), skip the step, or\n"
     "                      error\n"
+    "  --nonfinite-limit N fails, and writes nothing, where this is the N-th skipped step in a row\n"
+    "  --schedule NAME[,KEY=VALUE...]\n"
+    "                      what the learning rate of step t is multiplied by: constant, step,\n"
+    "                      cosine, linear, polynomial, exponential, piecewise, cosine_restarts,\n"
+    "                      one_cycle or inverse, with warmup (steps), warmup_start, total_steps,\n"
+    "                      step_size, gamma, final, power, cycle_mult, pct_start, div_factor,\n"
+    "                      final_div_factor, milestones: cosine,warmup=100,total_steps=1000;\n"
+    "                      piecewise,milestones=30:60. Equations: tikhonov/schedule.h\n"
     "  --ema D[,debias]    keeps a moving average of the parameters, of decay D, in the state\n"
     "  --ema-out FILE      the average after the step\n"
     "  --copy FORMAT       makes a low-precision copy of the parameters, bf16 or fp16, for --copy-out\n"
@@ -87,6 +95,8 @@ enum {
     COPY_ROUNDING,
     COPY_OUT,
     SEED,
+    SCHEDULE,
+    NONFINITE_LIMIT,
 };
 
 static const struct option options[] = {
@@ -101,6 +111,8 @@ static const struct option options[] = {
     {"clip-value", required_argument, NULL, CLIP_VALUE},
     {"loss-scale", required_argument, NULL, LOSS_SCALE},
     {"nonfinite", required_argument, NULL, NONFINITE},
+    {"nonfinite-limit", required_argument, NULL, NONFINITE_LIMIT},
+    {"schedule", required_argument, NULL, SCHEDULE},
     {"ema", required_argument, NULL, EMA},
     {"ema-out", required_argument, NULL, EMA_OUT},
     {"copy", required_argument, NULL, COPY},
@@ -175,6 +187,10 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
         return step_around_scale(arguments, text);
     case NONFINITE:
         return step_around_nonfinite(arguments, text);
+    case NONFINITE_LIMIT:
+        return step_around_limit(arguments, text);
+    case SCHEDULE:
+        return step_schedule_read(arguments, text);
     case EMA:
         return step_around_ema(arguments, text);
     case COPY:
@@ -239,7 +255,7 @@ int step_arguments_read(struct step_arguments *arguments, int argc, char **argv,
     *arguments = (struct step_arguments){.rule = NULL};
     tik_optimizer_defaults(&arguments->options);
     *done = false;
-    tik_optimizer_defaults(&arguments->options);
+    tik_schedule_defaults(&arguments->schedule);
     if (!make_list(&arguments->sets, argc) || !make_list(&arguments->penalties, argc) ||
         !make_list(&arguments->no_decay, argc) || !make_list(&arguments->freeze, argc))
         return command_error(COMMAND_FAILED, "no memory for the arguments");
@@ -258,9 +274,7 @@ int step_arguments_read(struct step_arguments *arguments, int argc, char **argv,
     }
     if (optind < argc)
         return command_bad_operand(argv[optind]);
-    const struct tik_optimizer_options *o = &arguments->options;
-    arguments->options.report =
-        o->max_norm > 0 || o->loss_scale > 0 || o->nonfinite == TIK_NONFINITE_SKIP;
+    arguments->options.report = true;
     return check_arguments(arguments);
 }
 

@@ -2,6 +2,7 @@
 #include "step.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,16 @@ int step_around_nonfinite(struct step_arguments *arguments, const char *text)
         }
     return command_error(COMMAND_USAGE, "--nonfinite is '%s'; propagate, skip or error is due",
                          text);
+}
+
+int step_around_limit(struct step_arguments *arguments, const char *text)
+{
+    size_t limit;
+    if (!command_parse_count(text, strlen(text), UINT_MAX, &limit))
+        return command_error(COMMAND_USAGE,
+                             "--nonfinite-limit is '%s'; a whole number from 1 is due", text);
+    arguments->options.nonfinite_limit = (unsigned)limit;
+    return COMMAND_OK;
 }
 
 /* "D" or "D,debias". */
@@ -109,5 +120,12 @@ int step_around_check(const struct step_arguments *a)
     if (o->loss_scale > 0 && o->nonfinite == TIK_NONFINITE_PROPAGATE)
         return command_error(COMMAND_USAGE, "--nonfinite propagate does not go with --loss-scale; "
                                             "skip or error is due");
+    const bool skips = o->nonfinite == TIK_NONFINITE_SKIP ||
+                       (o->loss_scale > 0 && o->nonfinite == TIK_NONFINITE_AUTO);
+    if (o->nonfinite_limit > 0 && !skips)
+        return command_error(COMMAND_USAGE,
+                             "--nonfinite-limit is %u, but no step is skipped: "
+                             "--nonfinite skip or --loss-scale is due",
+                             o->nonfinite_limit);
     return COMMAND_OK;
 }

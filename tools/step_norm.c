@@ -49,8 +49,6 @@ int step_norm_check(struct tik_optimizer *optimizer, const struct step_files *fi
                     const struct step_arguments *arguments)
 {
     struct tik_report report;
-    if (!arguments->options.report)
-        return COMMAND_OK;
     if (tik_optimizer_report(optimizer, 0, &report) != TIK_OK)
         return command_error(COMMAND_FAILED, "the norm of the gradients: %s", tik_last_error());
     if (report.skipped)

@@ -12,7 +12,7 @@ TIK_WIDE tik_rule_twin tik_scalar_ademamix, tik_scalar_adagrad, tik_scalar_adade
     tik_scalar_lion;
 TIK_WIDE tik_rule_twin tik_scalar_rmsprop, tik_scalar_rmsprop_momentum, tik_scalar_rmsprop_centered;
 TIK_WIDE tik_rule_twin tik_scalar_rmsprop_centered_momentum, tik_scalar_rprop, tik_scalar_asgd;
-TIK_WIDE tik_rule_twin tik_scalar_ftrl;
+TIK_WIDE tik_rule_twin tik_scalar_ftrl, tik_scalar_ftrl_power;
 TIK_WIDE tik_rule_twin tik_scalar_lamb, tik_scalar_lamb_plain;
 TIK_WIDE tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
 TIK_WIDE tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;

@@ -1,11 +1,13 @@
 /*
  * FTRL-Proximal (McMahan et al., Ad Click Prediction, 2013, algorithm 1) in TensorFlow's and Keras'
- * form with learning_rate_power = -1/2: l2 counts twice, and the accumulator takes g without the
+ * form: l2 counts twice, and the accumulator takes g without the
  * shrinkage (ApplyFtrl, ApplyFtrlV2 in TensorFlow; keras.optimizers.Ftrl folds beta / lr in l2).
  *
  *     n' = n + g^2
  *     z' = z + g + 2 l2_shrinkage p - (sqrt(n') - sqrt(n)) / lr p
  *     p' = (l1 sign(z') - z') / ((beta + sqrt(n')) / lr + 2 l2) where |z'| > l1, else 0
+ *
+ * and with another learning_rate_power, -e, n^e in the place of each root; n^0 = 1.
  *
  * At lr = 0, where nothing of this is defined, p and the states stay as they are.
  *
@@ -14,6 +16,9 @@
  * sums on the way into z': 8, over |z| + |g| + 2 s |p| + (sqrt(n') + sqrt(n)) / lr |p|; the other
  * terms have fewer. p': z' 8, l1 and the difference 2; the divisor: the root 2, two sums and lr and
  * the division 4; the division 1: 17; 18 with the products of the errors.
+ * With n^e: n' has 2 roundings, so n'^e has 2 e of them, and the power's own error, 2 ulp
+ * (cl/power.cl derives it), is 4 more: 2 e + 2 beyond the 2 of the root. n^e has 4, where the root
+ * has 1. What is beyond the root's widens the two spans, in which the bound for n's error is too.
  * p' is continuous in z', also at |z'| = l1; where |z'| + its error <= l1, float32 must give 0.
  * carried. g's error d is 2 |g| d + d^2 in n', d in z'. Products that underflow: one in n', three
  * in z', one of them before the product with p.
@@ -25,10 +30,9 @@
 enum { SQUARES, LINEAR };
 
 static const struct oracle_option options[] = {
-    {"lr", 1e-3},    {"initial_accumulator_value", 0.1},
-    {"beta", 0},     {"l1", 0},
-    {"l2", 0},       {"l2_shrinkage", 0},
-    {"maximize", 0}, {NULL, 0},
+    {"lr", 1e-3},        {"lr_power", -0.5}, {"initial_accumulator_value", 0.1},
+    {"beta", 0},         {"l1", 0},          {"l2", 0},
+    {"l2_shrinkage", 0}, {"maximize", 0},    {NULL, 0},
 };
 
 static const struct oracle_state states[] = {
@@ -52,24 +56,51 @@ static const struct oracle_form forms[] = {
     {"large l1", {{"lr", 0.37}, {"l1", 40}, {"l2", 2}}},
     {"shrinkage", {{"lr", 0.37}, {"l2_shrinkage", 0.9}}},
     {"maximize", {{"lr", 0.37}, {"l1", 0.01}, {"beta", 2}, {"maximize", 1}}},
+    {"power",
+     {{"lr", 0.37},
+      {"lr_power", -0.7},
+      {"initial_accumulator_value", 0.2},
+      {"beta", 0.7},
+      {"l1", 0.8},
+      {"l2", 0.3},
+      {"l2_shrinkage", 0.15}}},
+    {"third root", {{"lr", 0.37}, {"lr_power", -1.0 / 3}, {"l1", 0.2}}},
+    {"power 0",
+     {{"lr", 0.37}, {"lr_power", 0}, {"initial_accumulator_value", 0}, {"l1", 0.2}, {"beta", 0.7}}},
     {"defaults", {{NULL, 0}}},
     {NULL, {{NULL, 0}}},
 };
 
 struct hyper {
-    double lr, beta, l1, l2, shrinkage, unit, tiny;
+    double lr, power, beta, l1, l2, shrinkage, unit, tiny;
 };
+
+/* factor n^power + offset, n within `error` of itself and with `roundings` of its own. */
+static struct oracle_span power_of(const struct hyper *h, double n, double error, double roundings,
+                                   double factor, double offset)
+{
+    if (h->power == 0.5)
+        return oracle_root(n, error, factor, offset);
+    double more = (h->power * roundings + 4 - (roundings / 2 + 1)) * h->unit;
+    return (struct oracle_span){
+        .low = factor * pow(fmax(n - error, 0), h->power) * (1 - more) + offset,
+        .value = factor * pow(n, h->power) + offset,
+        .high = factor * (pow(n + error, h->power) * (1 + more) + h->tiny) + offset,
+    };
+}
 
 static struct oracle_number linear(const struct hyper *h, const struct oracle_element *e,
                                    double squares, double error)
 {
-    struct oracle_span root = oracle_root(squares, error, 1, 0);
-    double old = sqrt(e->state[SQUARES]), p = fabs(e->p);
+    struct oracle_span now = power_of(h, squares, error, 2, 1, 0);
+    struct oracle_span old = power_of(h, e->state[SQUARES], 0, 0, 1, 0);
+    double apart = now.high - now.low + old.high - old.low, p = fabs(e->p);
     double extra = 2 * h->shrinkage * e->p;
     return (struct oracle_number){
-        .value = e->state[LINEAR] + e->g + extra - (root.value - old) / h->lr * e->p,
-        .scale = fabs(e->state[LINEAR]) + fabs(e->g) + fabs(extra) + (root.value + old) / h->lr * p,
-        .carried = (root.high - root.low) / h->lr * p + e->g_error + h->tiny * (3 + p),
+        .value = e->state[LINEAR] + e->g + extra - (now.value - old.value) / h->lr * e->p,
+        .scale =
+            fabs(e->state[LINEAR]) + fabs(e->g) + fabs(extra) + (now.value + old.value) / h->lr * p,
+        .carried = apart / h->lr * p + e->g_error + h->tiny * (3 + p),
     };
 }
 
@@ -85,7 +116,7 @@ static void step_element(const struct hyper *h, struct oracle_element *e)
     e->next = (struct oracle_number){0};
     if (fabs(z.value) + z_error <= h->l1)
         return;
-    struct oracle_span d = oracle_root(squares, error, 1 / h->lr, h->beta / h->lr + 2 * h->l2);
+    struct oracle_span d = power_of(h, squares, error, 2, 1 / h->lr, h->beta / h->lr + 2 * h->l2);
     struct oracle_number rest = {
         .value = -copysign(fmax(fabs(z.value) - h->l1, 0), z.value),
         .scale = z.scale + h->l1,
@@ -105,6 +136,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
 {
     struct hyper h = {
         .lr = setting->lr,
+        .power = -oracle_value(setting->rule, setting->policy, "lr_power"),
         .beta = oracle_value(setting->rule, setting->policy, "beta"),
         .l1 = oracle_value(setting->rule, setting->policy, "l1"),
         .l2 = oracle_value(setting->rule, setting->policy, "l2"),
