@@ -172,9 +172,12 @@ static void judge_shapes(const struct oracle_policy *policy, const char *label, 
                    .rows = 5,
                    .cols = 31,
                    .joins = true}},
-        .part_count = matrices ? 2 : 4,
+        .part_count = matrices ? 3 : 4,
         .tally = tally,
     };
+    if (matrices) /* the transpose of the first's shape, which a rule may take together with it */
+        run.parts[2] = (struct judge_part){
+            .policy = *policy, .count = 25 * 40, .rows = 25, .cols = 40, .joins = true};
     judge_run_create(&run);
     for (uint64_t t = 1; t <= 7; t += 3) {
         judge_run_fill(&run, SEED + t, t == 1);
