@@ -13,19 +13,22 @@
  *     BEFORE      stay, decay_first                         decoupled decay that the rule sees
  *     RULE        sgd, adam, ...                            a rule's file, with SCALARS and STATES
  *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
- *     SUBTRACT    subtract_step, subtract_decay_and_step    decoupled decay
- *                 replace                                   a rule that computes p itself
+ *     FROM        from_parameter, from_iterate              what the step is taken from
+ *     TAKE        take_step, take_decay_and_step            decoupled decay
+ *     SUBTRACT    subtract, replace                         a rule that computes p itself
  *     RATE        rate_none, adam_rate, ...                 a rule's file: each element's own step
  *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, diagonal.cl, cumulative.cl
+ *     FOLLOW      follow_none, schedule_free_adamw_follow   p, where the step was taken from a state
  *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
- * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has;
- * 0 or 1 for GUARD (steps may be skipped), RATIO (of norms, by measure.cl), SUM (gradients
- * accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative penalty), EMA, REPORT, and
- * LATE (what reads the new p, AFTER, average and report, waits for penalties on whole rows or
- * tensors, group.cl). What a policy does not use is not in its kernel. The numbers of the step are
- * arguments, never macros: changing them builds nothing. Scalar twin: src/scalar/step.c.
+ * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that FOLLOW and
+ * AFTER have; 0 or 1 for GUARD (steps may be skipped), RATIO (of norms, by measure.cl), SUM
+ * (gradients accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative penalty), EMA,
+ * REPORT, ITERATE (FROM is a state), MOVED (by a proximal stage), and LATE (what reads the new p,
+ * FOLLOW, AFTER, average and report, waits for penalties on whole rows or tensors, group.cl). What a
+ * policy does not use is not in its kernel. The numbers of the step are arguments, never macros:
+ * changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
 #include "numeric.cl"
 #include "penalty.cl"
@@ -56,19 +59,35 @@ float decay_first(const float p, const float decay)
     return p - decay * p;
 }
 
-float subtract_step(const float p, const float step, const float decay)
+float from_parameter(const float p, const float *s)
 {
-    return p - step;
+    return p;
 }
 
-/* One subtraction from p: 1 - decay, rounded, would lose a small decay entirely. */
-float subtract_decay_and_step(const float p, const float step, const float decay)
+/* The iterate of a rule whose parameters are a mean of it: its first state. */
+float from_iterate(const float p, const float *s)
 {
-    return p - (decay * p + step);
+    return s[0];
+}
+
+float take_step(const float p, const float step, const float decay)
+{
+    return step;
+}
+
+/* So that one subtraction takes both: 1 - decay, rounded, would lose a small decay entirely. */
+float take_decay_and_step(const float p, const float step, const float decay)
+{
+    return decay * p + step;
+}
+
+float subtract(const float from, const float taken)
+{
+    return from - taken;
 }
 
 /* FTRL has no step from p: its result is the new p. */
-float replace(const float p, const float next, const float decay)
+float replace(const float from, const float next)
 {
     return next;
 }
@@ -80,6 +99,12 @@ void ratio_none(struct SCALARS *rule, const float ratio)
 float rate_none(const float *old, const float *s, const struct SCALARS rule)
 {
     return 0.0f;
+}
+
+float follow_none(const float p, const float next, const float taken, float *s,
+                  const struct SCALARS rule)
+{
+    return next;
 }
 
 void after_none(const float p, float *s, const struct SCALARS rule)
@@ -144,24 +169,31 @@ float prepare(const float p, float g, const float sum, const struct surroundings
     return LIMIT_LATE(g, step.gradient);
 }
 
-/* One element, from that gradient on: 4 and 5. Updates the states s, returns the new p. */
-float step_element(float p, const float g, float *s, float *paid, const struct step_scalars step,
-                   const struct SCALARS rule)
+/*
+ * One element, from that gradient on: 4 and 5. Updates the states s, returns the new p; with
+ * ITERATE and LATE the iterate, which p follows in tik_late.
+ */
+float step_element(const float p, const float g, float *s, float *paid,
+                   const struct step_scalars step, const struct SCALARS rule)
 {
     float old[4];
     for (uint k = 0; k < STATES; k++)
         old[k] = s[k];
-    p = SUBTRACT(p, RULE(p, g, s, rule), step.decay);
+    const float from = FROM(p, s);
+    const float taken = TAKE(p, RULE(p, g, s, rule), step.decay);
+    float x = SUBTRACT(from, taken);
     struct own own = {RATE(old, s, rule), *paid};
-    p = PROXIMAL_0(p, &own, step.penalty[0]);
-    p = PROXIMAL_1(p, &own, step.penalty[1]);
-    p = PROXIMAL_2(p, &own, step.penalty[2]);
-    p = PROXIMAL_3(p, &own, step.penalty[3]);
-    p = PROXIMAL_4(p, &own, step.penalty[4]);
+    x = PROXIMAL_0(x, &own, step.penalty[0]);
+    x = PROXIMAL_1(x, &own, step.penalty[1]);
+    x = PROXIMAL_2(x, &own, step.penalty[2]);
+    x = PROXIMAL_3(x, &own, step.penalty[3]);
+    x = PROXIMAL_4(x, &own, step.penalty[4]);
     *paid = own.paid;
-    if (!LATE)
-        AFTER(p, s, rule);
-    return p;
+    if (LATE)
+        return x;
+    x = FOLLOW(p, x, MOVED ? from - x : taken, s, rule);
+    AFTER(x, s, rule);
+    return x;
 }
 
 /* The penalties' value at one element. */
@@ -237,7 +269,7 @@ void skip_block(const struct tik_place place, __global float *grad, __global flo
 /*
  * Work-group b takes block b of the spans, or, without them, of `count` elements in a row. Its
  * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. What a policy does
- * not use is NULL: states, sum of gradients, average, payments, factors, rows, partial sums.
+ * not use is NULL: states, sum of gradients, average, payments, iterate, factors, rows, partial sums.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_step(const ulong count,
@@ -252,6 +284,7 @@ void tik_step(const ulong count,
               __global float *restrict sum,
               __global float *restrict ema,
               __global float *restrict paid,
+              __global float *restrict iterate,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
               __global const float *restrict clips,
@@ -294,13 +327,16 @@ void tik_step(const ulong count,
         if (STATES > 3)
             s[3] = state3[at.state[3] + i];
 
-        float p = param[at.param + i];
+        const float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
         const float g = prepare(p, grad[at.grad + i], before, around, place, j, step);
         float payment = PAID ? paid[at.state[TIK_PAID] + i] : 0.0f;
-        p = step_element(BEFORE(p, step.decay), g, s, &payment, step, rule);
+        const float next = step_element(BEFORE(p, step.decay), g, s, &payment, step, rule);
 
-        param[at.param + i] = p;
+        if (ITERATE && LATE)
+            iterate[i] = next;
+        else
+            param[at.param + i] = next;
         if (STORED > 0)
             state0[at.state[0] + i] = s[0];
         if (STORED > 1)
@@ -318,9 +354,9 @@ void tik_step(const ulong count,
         if (LATE)
             continue;
         if (EMA)
-            ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], p, step);
+            ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], next, step);
         if (REPORT)
-            report_element(&report, j, p, step);
+            report_element(&report, j, next, step);
     }
     if (LATE)
         return;
@@ -333,12 +369,13 @@ void tik_step(const ulong count,
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_late(__global const struct tik_span *restrict spans,
               const uint span_count,
-              __global const float *restrict param,
+              __global float *restrict param,
               __global float *restrict state0,
               __global float *restrict state1,
               __global float *restrict state2,
               __global float *restrict state3,
               __global float *restrict ema,
+              __global const float *restrict iterate,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
               __global const struct tik_row *restrict rows,
@@ -360,7 +397,7 @@ void tik_late(__global const struct tik_span *restrict spans,
         report_none(&report);
     for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
         const ulong i = place.first + j;
-        const float p = param[at.param + i];
+        float p = param[at.param + i];
         float s[4];
         if (STATES_AFTER > 0)
             s[0] = state0[at.state[0] + i];
@@ -370,6 +407,10 @@ void tik_late(__global const struct tik_span *restrict spans,
             s[2] = state2[at.state[2] + i];
         if (STATES_AFTER > 3)
             s[3] = state3[at.state[3] + i];
+        if (ITERATE) {
+            p = FOLLOW(p, iterate[i], FROM(p, s) - iterate[i], s, rule);
+            param[at.param + i] = p;
+        }
         AFTER(p, s, rule);
         if (STATES_AFTER > 0)
             state0[at.state[0] + i] = s[0];

@@ -57,6 +57,7 @@ struct tik_workspace {
     struct tik_buffer *ratios;   /* float[]: a unit each */
     struct tik_buffer *factors;  /* float[]: a unit each */
     struct tik_buffer *partials; /* struct tik_partial[]: a block each */
+    struct tik_buffer *iterate;  /* float[]: an element of a piece each, one piece after another */
     uint32_t plane;              /* from one kind of sums to the next */
 };
 

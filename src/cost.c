@@ -31,6 +31,16 @@ static struct passes measure_passes(const struct tik_plan *plan)
                            .written = plan->variant->measure->states};
 }
 
+/* The parameter is read, and where it follows an iterate both are, and it is written. */
+static struct passes late_passes(const struct tik_plan *plan)
+{
+    const struct tik_variant *variant = plan->variant;
+    const bool follows = variant->follow != NULL;
+    const size_t states = follows || variant->after != NULL ? variant->state_count : 0;
+    return (struct passes){.read = 1 + states + plan->ema + follows,
+                           .written = states + plan->ema + follows};
+}
+
 static struct passes launch_passes(const struct tik_launch *l, const struct tik_plan *plan)
 {
     switch (l->kernel) {
@@ -47,7 +57,7 @@ static struct passes launch_passes(const struct tik_launch *l, const struct tik_
     case TIK_GROUP_PROJECT:
         return (struct passes){.read = 1, .written = 1};
     case TIK_LATE:
-        return (struct passes){.read = 1u + plan->ema, .written = plan->ema};
+        return late_passes(plan);
     default:
         return (struct passes){0};
     }

@@ -102,8 +102,12 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
     plan->penalty_count = list_entries(policy, entries);
     for (size_t i = 0; i < plan->penalty_count; i++) {
         fill_slot(&entries[i], report, plan, &plan->penalty[i]);
-        if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
-            plan->late = report || plan->ema || plan->variant->after != NULL;
+        const struct tik_plan_penalty *slot = &plan->penalty[i];
+        const bool on_units = slot->group != NULL && !slot->group_coupled;
+        plan->moved |= on_units || slot->proximal.name != NULL || slot->own.name != NULL;
+        if (on_units)
+            plan->late = report || plan->ema || plan->variant->after != NULL ||
+                         plan->variant->follow != NULL;
     }
 }
 
@@ -234,13 +238,6 @@ static const char *stage_name(const char *name, const char *none)
     return name != NULL ? name : none;
 }
 
-static const char *subtraction(const struct tik_plan *plan)
-{
-    if (plan->rule->replaces)
-        return "replace";
-    return plan->decoupled && !plan->before ? "subtract_decay_and_step" : "subtract_step";
-}
-
 static const char *const unit_names[TIK_SCOPES] = {"unit_of_tensor", "unit_of_row",
                                                    "unit_of_column"};
 
@@ -280,20 +277,33 @@ static void add_measure(struct text *text, const struct tik_variant *variant)
         measure != NULL ? measure->states : 0);
 }
 
+/* The rule, and how the frame takes its step. */
+static void add_rule(struct text *text, const struct tik_plan *plan)
+{
+    const struct tik_variant *variant = plan->variant;
+    const bool follows = variant->follow != NULL;
+    add(text, " -DDIRECTION=%s -DBEFORE=%s -DRULE=%s -DSCALARS=%s_scalars",
+        plan->maximize ? "ascend" : "descend", plan->before ? "decay_first" : "stay",
+        variant->stage, plan->rule->stem);
+    add(text, " -DFROM=%s -DTAKE=%s -DSUBTRACT=%s -DITERATE=%d -DMOVED=%d",
+        follows ? "from_iterate" : "from_parameter",
+        plan->decoupled && !plan->before ? "take_decay_and_step" : "take_step",
+        plan->rule->replaces ? "replace" : "subtract", follows, follows && plan->moved);
+    add(text, " -DFOLLOW=%s -DAFTER=%s -DSTATES_AFTER=%zu",
+        stage_name(variant->follow, "follow_none"), stage_name(variant->after, "after_none"),
+        follows || variant->after != NULL ? variant->state_count : 0);
+}
+
 static void define_step(struct text *text, const struct tik_plan *plan)
 {
     add_gather(text, &plan->gather, "unscale_by_control");
     add_clip(text, plan);
-    add(text, " -DDIRECTION=%s -DBEFORE=%s -DRULE=%s -DSCALARS=%s_scalars -DSUBTRACT=%s -DAFTER=%s",
-        plan->maximize ? "ascend" : "descend", plan->before ? "decay_first" : "stay",
-        plan->variant->stage, plan->rule->stem, subtraction(plan),
-        stage_name(plan->variant->after, "after_none"));
+    add_rule(text, plan);
     add_measure(text, plan->variant);
     add(text, " -DRATE=%s -DPAID=%d",
         stage_name(plan->diagonal ? plan->variant->rate : NULL, "rate_none"), plan->cumulative);
-    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d -DSTATES_AFTER=%zu", plan->gather.mean,
-        plan->ema, plan->report, plan->late,
-        plan->variant->after != NULL ? plan->variant->state_count : 0);
+    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d", plan->gather.mean, plan->ema,
+        plan->report, plan->late);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++) {
         const struct tik_plan_penalty *slot = &plan->penalty[i];
         add(text, " -DCOUPLED_%zu=%s -DPROXIMAL_%zu=%s -DVALUE_%zu=%s", i,

@@ -50,6 +50,7 @@ struct tik_plan {
     bool diagonal;   /* a proximal stage asks for each element's own step, */
     bool cumulative; /* or for what it has paid */
     bool before;     /* the decoupled decay comes before the rule, which sees what is left of p */
+    bool moved;      /* there is a proximal stage */
     bool ema;
     bool report;
     uint32_t packed; /* tensors in buffers of their own that one launch takes; 0: of one tensor */

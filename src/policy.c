@@ -222,6 +222,27 @@ enum tik_status tik_policy_set_ema(struct tik_policy *policy, double decay, bool
     return TIK_OK;
 }
 
+enum tik_status tik_policy_eval_weight(const struct tik_policy *policy, double *weight)
+{
+    if (policy == NULL || weight == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
+                             policy == NULL ? "policy" : "weight");
+    const struct tik_rule_row *rule = policy->rule;
+    if (rule->eval_weight == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "rule %s is evaluated at its parameters; schedule_free_adamw is one "
+                             "that has another point for it",
+                             rule->info.name);
+    const double share = rule->eval_weight(policy->option);
+    if (!isfinite(share))
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "beta1 of rule %s is 0: its parameters hold nothing of the mean that "
+                             "it is evaluated at; allowed is a beta1 above 0",
+                             rule->info.name);
+    *weight = share;
+    return TIK_OK;
+}
+
 void tik_policy_initial(const struct tik_policy *policy, float values[TIK_MAX_STATES])
 {
     fenv_t saved;
@@ -366,6 +387,12 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
             return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %s, not proximal, with rule %s: %s",
                                  penalty->row->info.name, policy->rule->info.name,
                                  policy->rule->own_decay);
+        if (policy->rule->choose(policy->option)->follow != NULL && tik_policy_before(penalty))
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "penalty %s: before is true, and the steps of rule %s are not "
+                                 "taken from the parameters, which a decay ahead of it would "
+                                 "shrink; allowed is false",
+                                 penalty->row->info.name, policy->rule->info.name);
         if (penalty->row->choose(penalty->option) == NULL)
             return TIK_ERROR_ARGUMENT;
     }

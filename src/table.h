@@ -30,6 +30,12 @@ struct tik_variant {
     const char *const *states;
     size_t state_count;
     const struct tik_measure *measure; /* NULL: the step asks for no norm */
+    /*
+     * Function that makes p of the iterate, its first state, which the step is taken from and the
+     * proximal stages act on. NULL: the step is taken from p.
+     */
+    const char *follow;
+    tik_follow_twin *follow_twin;
     const char *after; /* function that comes after the proximal stages; NULL: none */
     tik_after_twin *after_twin;
     const char *rate; /* function that gives each element's own step; NULL: they have none */
@@ -65,6 +71,8 @@ struct tik_rule_row {
     void (*scalars)(const double *options, double lr, uint64_t step, double *carried, void *out);
     /* The lr that decoupled and proximal penalties answer to. NULL: lr itself. */
     double (*effective_lr)(const double *options, double lr, uint64_t step);
+    /* The model is evaluated at p + weight*(s[0] - p), of a rule with an iterate. NULL: at p. */
+    double (*eval_weight)(const double *options);
 };
 
 /* A stage of a penalty: the function's name in cl/penalty.cl and its twin. */

@@ -13,6 +13,15 @@ enum tik_status tik_upload(struct tik_backend *backend, const void *table, size_
     return status;
 }
 
+/* Of the largest piece. */
+static size_t most_elements(const struct tik_store *store)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < store->piece_count; i++)
+        most = store->pieces[i].elements > most ? store->pieces[i].elements : most;
+    return most;
+}
+
 enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_backend *backend,
                                      struct tik_workspace *work)
 {
@@ -30,6 +39,7 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
         {needs->ratios, &work->ratios, units},
         {needs->factors, &work->factors, units},
         {needs->report, &work->partials, slots * sizeof(struct tik_partial)},
+        {needs->iterate, &work->iterate, most_elements(store) * sizeof(float)},
     };
     enum tik_status status = TIK_OK;
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers && status == TIK_OK; i++)
@@ -44,8 +54,9 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
 
 void tik_workspace_destroy(struct tik_backend *backend, struct tik_workspace *work)
 {
-    struct tik_buffer **buffers[] = {&work->tensors, &work->sums,    &work->totals,  &work->clips,
-                                     &work->ratios,  &work->factors, &work->partials};
+    struct tik_buffer **buffers[] = {&work->tensors,  &work->sums,   &work->totals,
+                                     &work->clips,    &work->ratios, &work->factors,
+                                     &work->partials, &work->iterate};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         backend->ops->memory_destroy(backend, *buffers[i]);
         *buffers[i] = NULL;

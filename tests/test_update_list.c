@@ -36,9 +36,9 @@ static struct {
     float *there[ARRAYS], *here[ARRAYS];
 } all;
 
-/* The scalar that the rule carries, of the device's steps and of the host's tensors. */
+/* The scalars that the rule carries, of the device's steps and of the host's tensors. */
 static struct {
-    double there, here[MOST];
+    double there[2], here[MOST][2];
 } carried;
 
 #define cl_ok(call) ck_assert_int_eq((call), CL_SUCCESS)
@@ -207,10 +207,10 @@ static struct tik_update *make_update(const char *rule, bool clipped)
                       "tik_optimizer");
         return NULL;
     }
-    if (tik_update_carried(update) > 0)
-        carried.there = tik_update_carried_initial(update, 0);
+    for (size_t k = 0; k < tik_update_carried(update); k++)
+        carried.there[k] = tik_update_carried_initial(update, k);
     for (size_t t = 0; t < MOST; t++)
-        carried.here[t] = carried.there;
+        memcpy(carried.here[t], carried.there, sizeof carried.there);
     return update;
 }
 
@@ -238,7 +238,7 @@ static struct tik_update_step step_of(const struct tik_update *update, bool clip
         .step = t,
         .factor = clipped ? own.factor : NULL,
         .schedule = t == 2 ? &warming : NULL,
-        .carried = tik_update_carried(update) > 0 ? &carried.there : NULL,
+        .carried = tik_update_carried(update) > 0 ? carried.there : NULL,
     };
 }
 
@@ -252,7 +252,7 @@ static void step_host(struct tik_update *update, bool clipped, uint64_t step, si
             .factor = clipped ? &factor : NULL,
             .step = step,
             .schedule = step == 2 ? &warming : NULL,
-            .carried = tik_update_carried(update) > 0 ? &carried.here[t] : NULL,
+            .carried = tik_update_carried(update) > 0 ? carried.here[t] : NULL,
         };
         for (size_t k = 0; k < tik_update_states(update); k++)
             args.state[k] = all.here[2 + k] + all.first[t] + offset_of(t, 2 + k);
@@ -276,7 +276,8 @@ START_TEST(test_steps)
         const struct tik_update_step step = step_of(update, clipped, t);
         judge_ok(tik_update_list_enqueue(list, own.queue, &step, 0, NULL, NULL));
         step_host(update, clipped, t, all.count);
-        ck_assert_double_eq(carried.there, carried.here[0]);
+        for (size_t k = 0; k < tik_update_carried(update); k++)
+            ck_assert_double_eq(carried.there[k], carried.here[0][k]);
         judge_ok(tik_update_set(update, "lr", 0.02));
     }
     check_all(rule->name);
@@ -452,10 +453,10 @@ START_TEST(test_carried)
     step = step_of(update, false, 0);
     suite_refused(TIK_ERROR_ARGUMENT,
                   tik_update_list_enqueue(list, own.queue, &step, 0, NULL, NULL), "step", "0");
-    ck_assert_double_eq(carried.there, 1);
+    ck_assert_double_eq(carried.there[0], 1);
     step.step = 1;
     judge_ok(tik_update_list_enqueue(list, own.queue, &step, 0, NULL, NULL));
-    ck_assert_double_lt(carried.there, 1);
+    ck_assert_double_lt(carried.there[0], 1);
     cl_ok(clFinish(own.queue));
     tik_update_list_destroy(list);
     tik_update_destroy(update);

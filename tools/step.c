@@ -12,9 +12,9 @@ struct work {
     struct step_files files;
     struct tik_context *context;
     struct tik_optimizer *optimizer;
-    struct tik_tensors *state; /* after the step */
-    struct tik_tensors *ema;   /* likewise; NULL: not asked for */
-    size_t stepped, elements;  /* that took part */
+    struct tik_tensors *state;      /* after the step */
+    struct tik_tensors *ema, *eval; /* likewise; NULL: not asked for */
+    size_t stepped, elements;       /* that took part */
 };
 
 /* Groups of the tensors with and without penalties; only those that have tensors. */
@@ -197,23 +197,31 @@ static enum tik_status align_steps(struct work *work)
     return status;
 }
 
-static enum tik_status collect_ema(struct work *work)
+/* Tensors like the parameters, each as `read` has it. */
+static enum tik_status collect_read(struct work *work,
+                                    enum tik_status (*read)(struct tik_optimizer *, size_t,
+                                                            float *),
+                                    struct tik_tensors **tensors)
 {
-    enum tik_status status = tik_tensors_create(&work->ema);
+    enum tik_status status = tik_tensors_create(tensors);
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
         struct tik_tensor_view param, view;
         status = tik_tensors_at(work->files.params, i, &param);
         if (status == TIK_OK)
-            status = tik_tensors_add(work->ema, param.name, param.rank, param.shape, NULL);
-        if (status == TIK_OK && tik_tensors_find(work->ema, param.name, &view))
-            status = tik_optimizer_read_ema(work->optimizer, i, view.data);
+            status = tik_tensors_add(*tensors, param.name, param.rank, param.shape, NULL);
+        if (status == TIK_OK && tik_tensors_find(*tensors, param.name, &view))
+            status = read(work->optimizer, i, view.data);
     }
     return status;
 }
 
 static int collect(struct work *work)
 {
-    enum tik_status status = work->arguments->ema_out != NULL ? collect_ema(work) : TIK_OK;
+    enum tik_status status = TIK_OK;
+    if (work->arguments->ema_out != NULL)
+        status = collect_read(work, tik_optimizer_read_ema, &work->ema);
+    if (status == TIK_OK && work->arguments->eval_out != NULL)
+        status = collect_read(work, tik_optimizer_read_eval, &work->eval);
     if (status == TIK_OK)
         status = align_steps(work);
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
@@ -229,10 +237,22 @@ static int collect(struct work *work)
 
 static int save(const struct work *work)
 {
-    const struct tik_tensors *const tensors[] = {work->files.params, work->state, work->ema};
-    const char *const paths[] = {work->arguments->out, work->arguments->state_out,
-                                 work->arguments->ema_out};
-    const enum tik_status status = tik_tensors_save(tensors, paths, work->ema != NULL ? 3 : 2);
+    const struct {
+        const struct tik_tensors *tensors;
+        const char *path;
+    } outputs[] = {{work->files.params, work->arguments->out},
+                   {work->state, work->arguments->state_out},
+                   {work->ema, work->arguments->ema_out},
+                   {work->eval, work->arguments->eval_out}};
+    const struct tik_tensors *tensors[sizeof outputs / sizeof *outputs];
+    const char *paths[sizeof outputs / sizeof *outputs];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+        if (outputs[i].tensors != NULL) {
+            tensors[count] = outputs[i].tensors;
+            paths[count++] = outputs[i].path;
+        }
+    const enum tik_status status = tik_tensors_save(tensors, paths, count);
     if (status == TIK_OK)
         return COMMAND_OK;
     return command_error(status == TIK_ERROR_ARGUMENT ? COMMAND_USAGE : COMMAND_FAILED, "%s",
@@ -292,6 +312,7 @@ int step_run(int argc, char **argv)
         code = run(&work, policy);
         tik_tensors_destroy(work.state);
         tik_tensors_destroy(work.ema);
+        tik_tensors_destroy(work.eval);
         tik_optimizer_destroy(work.optimizer);
         tik_context_destroy(work.context);
         step_files_finish(&work.files);

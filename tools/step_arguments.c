@@ -34,6 +34,7 @@ static const char help[] =
     "                      error\n"
     "  --ema D[,debias]    keeps a moving average of the parameters, of decay D, in the state\n"
     "  --ema-out FILE      the average after the step\n"
+    "  --eval-out FILE     schedule_free_adamw: where the model is evaluated, after the step\n"
     "  --params FILE       parameters\n"
     "  --grads FILE        gradients: a tensor of the same name and shape for each parameter\n"
     "  --state FILE        state of the rule as a step left it; without it the state is fresh and\n"
@@ -64,6 +65,7 @@ enum {
     STATE_OUT,
     DEVICE,
     EMA_OUT,
+    EVAL_OUT,
     CLIP_NORM,
     AGC,
     CLIP_VALUE,
@@ -90,6 +92,7 @@ static const struct option options[] = {
     {"nonfinite", required_argument, NULL, NONFINITE},
     {"ema", required_argument, NULL, EMA},
     {"ema-out", required_argument, NULL, EMA_OUT},
+    {"eval-out", required_argument, NULL, EVAL_OUT},
     {"params", required_argument, NULL, PARAMS},
     {"grads", required_argument, NULL, GRADS},
     {"state", required_argument, NULL, STATE},
@@ -163,10 +166,11 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
         break;
     }
     const char **const texts[] = {
-        [RULE - RULE] = &arguments->rule,     [PARAMS - RULE] = &arguments->params,
-        [GRADS - RULE] = &arguments->grads,   [STATE - RULE] = &arguments->state,
-        [OUT - RULE] = &arguments->out,       [STATE_OUT - RULE] = &arguments->state_out,
-        [DEVICE - RULE] = &arguments->device, [EMA_OUT - RULE] = &arguments->ema_out,
+        [RULE - RULE] = &arguments->rule,         [PARAMS - RULE] = &arguments->params,
+        [GRADS - RULE] = &arguments->grads,       [STATE - RULE] = &arguments->state,
+        [OUT - RULE] = &arguments->out,           [STATE_OUT - RULE] = &arguments->state_out,
+        [DEVICE - RULE] = &arguments->device,     [EMA_OUT - RULE] = &arguments->ema_out,
+        [EVAL_OUT - RULE] = &arguments->eval_out,
     };
     *texts[option - RULE] = text;
     return COMMAND_OK;

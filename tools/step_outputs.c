@@ -36,6 +36,12 @@ static int check_distinct(const struct step_arguments *a)
         {"--ema-out", a->ema_out, "--state", a->state},
         {"--ema-out", a->ema_out, "--out", a->out},
         {"--ema-out", a->ema_out, "--state-out", a->state_out},
+        {"--eval-out", a->eval_out, "--params", a->params},
+        {"--eval-out", a->eval_out, "--grads", a->grads},
+        {"--eval-out", a->eval_out, "--state", a->state},
+        {"--eval-out", a->eval_out, "--out", a->out},
+        {"--eval-out", a->eval_out, "--state-out", a->state_out},
+        {"--eval-out", a->eval_out, "--ema-out", a->ema_out},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (pairs[i].out == NULL)
@@ -143,5 +149,7 @@ int step_outputs_check(const struct step_arguments *arguments)
         code = check_output("--state-out", arguments->state_out);
     if (code == COMMAND_OK && arguments->ema_out != NULL)
         code = check_output("--ema-out", arguments->ema_out);
+    if (code == COMMAND_OK && arguments->eval_out != NULL)
+        code = check_output("--eval-out", arguments->eval_out);
     return code == COMMAND_OK ? check_distinct(arguments) : code;
 }

@@ -63,6 +63,7 @@ static struct tik_block get_block(const struct tik_launch *l, uint64_t b)
     block.g = floats(l->arrays.grad, l->at.grad + first);
     for (size_t k = 0; k < TIK_ARRAYS; k++)
         block.state[k] = floats(l->arrays.state[k], l->at.state[k] + first);
+    block.iterate = floats(l->work->iterate, first);
     block.control = control_of(l);
     block.clips = floats(l->work->clips, 0);
     block.factors = floats(l->work->factors, 0);

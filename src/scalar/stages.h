@@ -11,7 +11,7 @@ tik_rule_twin tik_scalar_nadam, tik_scalar_radam, tik_scalar_adamax, tik_scalar_
 tik_rule_twin tik_scalar_ademamix, tik_scalar_adagrad, tik_scalar_adadelta, tik_scalar_lion;
 tik_rule_twin tik_scalar_rmsprop, tik_scalar_rmsprop_momentum, tik_scalar_rmsprop_centered;
 tik_rule_twin tik_scalar_rmsprop_centered_momentum, tik_scalar_rprop, tik_scalar_asgd;
-tik_rule_twin tik_scalar_ftrl;
+tik_rule_twin tik_scalar_ftrl, tik_scalar_schedule_free_adamw;
 tik_rule_twin tik_scalar_lamb, tik_scalar_lamb_plain;
 tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
 tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;
@@ -20,6 +20,7 @@ tik_measure_twin tik_scalar_lamb_measure, tik_scalar_lars_measure, tik_scalar_la
 tik_ratio_twin tik_scalar_lamb_ratio_of, tik_scalar_lars_ratio_of;
 tik_ratio_twin tik_scalar_lars_ratio_of_decayed, tik_scalar_lars_ratio_of_apex;
 
+tik_follow_twin tik_scalar_schedule_free_adamw_follow;
 tik_after_twin tik_scalar_asgd_average;
 
 tik_rate_twin tik_scalar_adam_rate, tik_scalar_adam_amsgrad_rate, tik_scalar_nadam_rate;

@@ -55,6 +55,20 @@ static void replace(size_t n, float *restrict p, const float *restrict next)
     memcpy(p, next, n * sizeof *p);
 }
 
+static void take_decay_and_step(size_t n, const float *restrict p, float decay,
+                                float *restrict step)
+{
+    for (size_t i = 0; i < n; i++)
+        step[i] = decay * p[i] + step[i];
+}
+
+static void subtract(size_t n, const float *restrict from, const float *restrict taken,
+                     float *restrict x)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = from[i] - taken[i];
+}
+
 static void average(size_t n, float *restrict ema, const float *restrict p,
                     const struct step_scalars *k)
 {
@@ -150,8 +164,9 @@ static void report(const struct tik_plan *plan, const struct step_scalars *step,
     block->partial->zeros = zeros;
 }
 
-void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
-                     const struct tik_block *block)
+/* What reads the new p. */
+static void finish(const struct tik_plan *plan, const struct tik_row *row,
+                   const struct tik_block *block)
 {
     if (plan->variant->after_twin != NULL)
         plan->variant->after_twin(block->place.length, block->p, block->state, row->rule);
@@ -159,6 +174,24 @@ void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
         average(block->place.length, block->state[TIK_EMA], block->p, &row->step);
     if (plan->report)
         report(plan, &row->step, block);
+}
+
+/* The parameter follows the iterate, which a proximal stage has moved. */
+static void follow_moved(const struct tik_plan *plan, const struct tik_row *row,
+                         const struct tik_block *block, const float *x)
+{
+    float taken[TIK_BLOCK];
+    const size_t n = block->place.length;
+    subtract(n, block->state[0], x, taken);
+    plan->variant->follow_twin(n, x, taken, block->state, row->rule, block->p);
+}
+
+void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *block)
+{
+    if (plan->variant->follow_twin != NULL)
+        follow_moved(plan, row, block, block->iterate);
+    finish(plan, row, block);
 }
 
 void tik_scalar_accumulate(const struct tik_plan *plan, const struct tik_block *block)
@@ -189,16 +222,34 @@ static void keep_states(const struct tik_plan *plan, const struct tik_block *blo
 }
 
 static void proximal(const struct tik_plan *plan, const struct tik_row *row,
-                     const struct tik_block *block, const float *rate)
+                     const struct tik_block *block, const float *rate, float *x)
 {
     for (size_t i = 0; i < plan->penalty_count; i++) {
         const struct tik_plan_penalty *slot = &plan->penalty[i];
         const struct penalty_scalars *k = &row->step.penalty[i];
         if (slot->own.twin != NULL)
-            slot->own.twin(block->place.length, rate, block->state[TIK_PAID], k, block->p);
+            slot->own.twin(block->place.length, rate, block->state[TIK_PAID], k, x);
         else if (slot->proximal.twin != NULL)
-            slot->proximal.twin(block->place.length, NULL, k, block->p);
+            slot->proximal.twin(block->place.length, NULL, k, x);
     }
+}
+
+/* The rest of a step that is taken from an iterate; `taken` is the rule's. */
+static void step_iterate(const struct tik_plan *plan, const struct tik_row *row,
+                         const struct tik_block *block, float *taken)
+{
+    float x[TIK_BLOCK];
+    const size_t n = block->place.length;
+    if (plan->decoupled)
+        take_decay_and_step(n, block->p, row->step.decay, taken);
+    subtract(n, block->state[0], taken, x);
+    proximal(plan, row, block, NULL, x);
+    if (plan->late)
+        memcpy(block->iterate, x, n * sizeof *x);
+    else if (plan->moved)
+        follow_moved(plan, row, block, x);
+    else
+        plan->variant->follow_twin(n, x, taken, block->state, row->rule, block->p);
 }
 
 void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
@@ -217,16 +268,19 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
     if (plan->diagonal)
         plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, block->state,
                                  row->rule, rate);
-    if (plan->rule->replaces)
+    if (plan->variant->follow_twin != NULL)
+        step_iterate(plan, row, block, taken);
+    else if (plan->rule->replaces)
         replace(n, p, taken);
     else if (plan->decoupled && !plan->before)
         subtract_decay_and_step(n, p, taken, step->decay);
     else
         subtract_step(n, p, taken);
-    proximal(plan, row, block, rate);
+    if (plan->variant->follow_twin == NULL)
+        proximal(plan, row, block, rate, p);
     tik_scalar_clear(plan, block);
     if (!plan->late)
-        tik_scalar_late(plan, row, block);
+        finish(plan, row, block);
 }
 
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,

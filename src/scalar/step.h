@@ -10,6 +10,7 @@ struct tik_block {
     struct tik_place place;
     float *p, *g;
     float *state[TIK_ARRAYS]; /* those that the plan has */
+    float *iterate;           /* where it waits for penalties on units; NULL: it does not */
     const struct tik_control *control;
     const float *clips, *factors;
     struct tik_partial *partial; /* NULL: no report */
