@@ -10,12 +10,13 @@
  *     DIRECTION   descend, ascend                           maximize
  *     COUPLED_k   coupled_none, coupled_l1, ...             penalty.cl, slot k
  *     GROUPED     grouped_none, grouped_by_unit             factors of group.cl; GROUPED_AT: whose
- *     BEFORE      stay, decay_first                         decoupled decay that the rule sees
+ *     BEFORE      stay, decay                               decoupled decay that the rule sees
  *     RULE        sgd, adam, ...                            a rule's file, with SCALARS and STATES
  *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
  *     FROM        from_parameter, from_iterate              what the step is taken from
  *     TAKE        take_step, take_decay_and_step            decoupled decay
  *     SUBTRACT    subtract, replace                         a rule that computes p itself
+ *     BEHIND      stay, decay                               decoupled decay of what the step left
  *     RATE        rate_none, adam_rate, ...                 a rule's file: each element's own step
  *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, diagonal.cl, cumulative.cl
  *     FOLLOW      follow_none, schedule_free_adamw_follow   p, where the step was taken from a state
@@ -48,15 +49,18 @@ float ascend(const float g)
     return -g;
 }
 
-float stay(const float p, const float decay)
+float stay(const float p, const float share)
 {
     return p;
 }
 
-/* Keras decays ahead of the rule: a rule that looks at p finds what is left of it. */
-float decay_first(const float p, const float decay)
+/*
+ * By itself: ahead of the rule (Keras), so that one that looks at p finds what is left of it, or
+ * behind its step (bitsandbytes).
+ */
+float decay(const float p, const float share)
 {
-    return p - decay * p;
+    return p - share * p;
 }
 
 float from_parameter(const float p, const float *s)
@@ -173,15 +177,16 @@ float prepare(const float p, float g, const float sum, const struct surroundings
  * One element, from that gradient on: 4 and 5. Updates the states s, returns the new p; with
  * ITERATE and LATE the iterate, which p follows in tik_late.
  */
-float step_element(const float p, const float g, float *s, float *paid,
-                   const struct step_scalars step, const struct SCALARS rule)
+float step_element(float p, const float g, float *s, float *paid, const struct step_scalars step,
+                   const struct SCALARS rule)
 {
+    p = BEFORE(p, step.decay);
     float old[4];
     for (uint k = 0; k < STATES; k++)
         old[k] = s[k];
     const float from = FROM(p, s);
     const float taken = TAKE(p, RULE(p, g, s, rule), step.decay);
-    float x = SUBTRACT(from, taken);
+    float x = BEHIND(SUBTRACT(from, taken), step.decay);
     struct own own = {RATE(old, s, rule), *paid};
     x = PROXIMAL_0(x, &own, step.penalty[0]);
     x = PROXIMAL_1(x, &own, step.penalty[1]);
@@ -331,7 +336,7 @@ void tik_step(const ulong count,
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
         const float g = prepare(p, grad[at.grad + i], before, around, place, j, step);
         float payment = PAID ? paid[at.state[TIK_PAID] + i] : 0.0f;
-        const float next = step_element(BEFORE(p, step.decay), g, s, &payment, step, rule);
+        const float next = step_element(p, g, s, &payment, step, rule);
 
         if (ITERATE && LATE)
             iterate[i] = next;

@@ -70,7 +70,8 @@ static void fill_slot(const struct entry *entry, bool report, struct tik_plan *p
     if (entry->application == TIK_DECOUPLED) {
         slot->proximal = form->decoupled_rest;
         plan->decoupled = true;
-        plan->before |= tik_policy_before(&entry->penalty);
+        const enum tik_order order = tik_policy_order(&entry->penalty);
+        plan->order = order != TIK_ORDER_BESIDE ? order : plan->order;
     }
     if (entry->application == TIK_PROXIMAL) {
         const bool diagonal = tik_policy_is_diagonal(&entry->penalty);
@@ -282,12 +283,12 @@ static void add_rule(struct text *text, const struct tik_plan *plan)
 {
     const struct tik_variant *variant = plan->variant;
     const bool follows = variant->follow != NULL;
-    add(text, " -DDIRECTION=%s -DBEFORE=%s -DRULE=%s -DSCALARS=%s_scalars",
-        plan->maximize ? "ascend" : "descend", plan->before ? "decay_first" : "stay",
-        variant->stage, plan->rule->stem);
+    const bool beside = plan->decoupled && plan->order == TIK_ORDER_BESIDE;
+    add(text, " -DDIRECTION=%s -DBEFORE=%s -DBEHIND=%s -DRULE=%s -DSCALARS=%s_scalars",
+        plan->maximize ? "ascend" : "descend", plan->order == TIK_ORDER_BEFORE ? "decay" : "stay",
+        plan->order == TIK_ORDER_AFTER ? "decay" : "stay", variant->stage, plan->rule->stem);
     add(text, " -DFROM=%s -DTAKE=%s -DSUBTRACT=%s -DITERATE=%d -DMOVED=%d",
-        follows ? "from_iterate" : "from_parameter",
-        plan->decoupled && !plan->before ? "take_decay_and_step" : "take_step",
+        follows ? "from_iterate" : "from_parameter", beside ? "take_decay_and_step" : "take_step",
         plan->rule->replaces ? "replace" : "subtract", follows, follows && plan->moved);
     add(text, " -DFOLLOW=%s -DAFTER=%s -DSTATES_AFTER=%zu",
         stage_name(variant->follow, "follow_none"), stage_name(variant->after, "after_none"),
@@ -391,7 +392,7 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
 {
     bool equal = a->kind == b->kind && same_gather(&a->gather, &b->gather) && a->rule == b->rule &&
                  a->variant == b->variant && a->maximize == b->maximize &&
-                 a->decoupled == b->decoupled && a->before == b->before &&
+                 a->decoupled == b->decoupled && a->order == b->order &&
                  a->diagonal == b->diagonal && a->cumulative == b->cumulative && a->ema == b->ema &&
                  a->report == b->report && a->late == b->late && a->packed == b->packed &&
                  a->group == b->group;

@@ -49,7 +49,7 @@ struct tik_plan {
     bool decoupled;  /* p - (decay*p + step) instead of p - step */
     bool diagonal;   /* a proximal stage asks for each element's own step, */
     bool cumulative; /* or for what it has paid */
-    bool before;     /* the decoupled decay comes before the rule, which sees what is left of p */
+    enum tik_order order; /* of the decoupled decay */
     bool moved;      /* there is a proximal stage */
     bool ema;
     bool report;

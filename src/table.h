@@ -12,6 +12,9 @@
 /* The units of a tensor whose norms a stage asks for. */
 enum tik_scope { TIK_SCOPE_TENSOR, TIK_SCOPE_ROW, TIK_SCOPE_COLUMN, TIK_SCOPES };
 
+/* When a decoupled decay acts: with the rule's step, ahead of the rule, or on what its step left. */
+enum tik_order { TIK_ORDER_BESIDE, TIK_ORDER_BEFORE, TIK_ORDER_AFTER };
+
 /* The stages of a rule whose step depends on norms of its tensor: cl/measure.cl. */
 struct tik_measure {
     const char *measure;            /* functions in cl/STEM.cl; */

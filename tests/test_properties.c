@@ -423,8 +423,8 @@ START_TEST(test_eval_refused)
     judge_ok(tik_policy_add_penalty(mean, "l2", NULL));
     judge_ok(tik_policy_set_penalty_text(mean, 1, "application", "decoupled"));
     judge_ok(tik_policy_check(mean));
-    judge_ok(tik_policy_set_penalty(mean, 1, "before", 1));
-    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(mean), "l2", "before",
+    judge_ok(tik_policy_set_penalty_text(mean, 1, "order", "before"));
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(mean), "l2", "order",
                   "schedule_free_adamw");
     tik_policy_destroy(mean);
     tik_policy_destroy(other);

@@ -440,6 +440,31 @@ START_TEST(test_two_lists)
 }
 END_TEST
 
+/* A decay that is not in one sum with the step: before the rule, and after what it left. */
+START_TEST(test_order)
+{
+    static const char *const orders[] = {"before", "after"};
+    struct tik_policy *policy;
+    struct tik_update *update;
+    judge_ok(tik_policy_create("sgd", &policy));
+    judge_ok(tik_policy_set(policy, "momentum", 0.9));
+    judge_ok(tik_policy_add_penalty(policy, "l2", NULL));
+    judge_ok(tik_policy_set_penalty(policy, 0, "weight", 3));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "decoupled"));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "order", orders[_i]));
+    judge_ok(tik_update_create(own.tikhonov, policy, false, &update));
+    struct tik_update_list *list = make_list(update, all.count);
+    fill_all();
+    const struct tik_update_step step = step_of(update, false, 1);
+    judge_ok(tik_update_list_enqueue(list, own.queue, &step, 0, NULL, NULL));
+    step_host(update, false, 1, all.count);
+    check_all(orders[_i]);
+    tik_update_list_destroy(list);
+    tik_update_destroy(update);
+    tik_policy_destroy(policy);
+}
+END_TEST
+
 /* The momenta's product: of one step, however many tensors; and of none that was refused. */
 START_TEST(test_carried)
 {
@@ -628,6 +653,7 @@ static Suite *make_suite(void)
     tcase_add_test(test_case, test_two_lists);
     tcase_add_test(test_case, test_optimizer);
     tcase_add_test(test_case, test_carried);
+    tcase_add_loop_test(test_case, test_order, 0, 2);
     tcase_add_test(test_case, test_bad_tensors);
     tcase_add_test(test_case, test_shared_buffers);
     tcase_add_test(test_case, test_bad_calls);

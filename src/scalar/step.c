@@ -44,10 +44,10 @@ static void subtract_decay_and_step(size_t n, float *restrict p, const float *re
         p[i] = p[i] - (decay * p[i] + step[i]);
 }
 
-static void decay_first(size_t n, const float *p, float decay, float *out)
+static void decay(size_t n, const float *p, float share, float *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = p[i] - decay * p[i];
+        out[i] = p[i] - share * p[i];
 }
 
 static void replace(size_t n, float *restrict p, const float *restrict next)
@@ -262,8 +262,8 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
     const float *g = prepare(plan, step, block, gradient);
     if (plan->diagonal)
         keep_states(plan, block, old);
-    if (plan->before)
-        decay_first(n, p, step->decay, p);
+    if (plan->order == TIK_ORDER_BEFORE)
+        decay(n, p, step->decay, p);
     plan->variant->twin(n, p, g, block->state, row->rule, taken);
     if (plan->diagonal)
         plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, block->state,
@@ -272,10 +272,12 @@ void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
         step_iterate(plan, row, block, taken);
     else if (plan->rule->replaces)
         replace(n, p, taken);
-    else if (plan->decoupled && !plan->before)
+    else if (plan->decoupled && plan->order == TIK_ORDER_BESIDE)
         subtract_decay_and_step(n, p, taken, step->decay);
     else
         subtract_step(n, p, taken);
+    if (plan->order == TIK_ORDER_AFTER)
+        decay(n, p, step->decay, p);
     if (plan->variant->follow_twin == NULL)
         proximal(plan, row, block, rate, p);
     tik_scalar_clear(plan, block);
@@ -289,8 +291,8 @@ void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
     float gradient[TIK_BLOCK], rest[TIK_BLOCK], one[TIK_BLOCK], other[TIK_BLOCK];
     const size_t n = block->place.length;
     const float *g = prepare(plan, &row->step, block, gradient), *p = block->p;
-    if (plan->before) {
-        decay_first(n, p, row->step.decay, rest);
+    if (plan->order == TIK_ORDER_BEFORE) {
+        decay(n, p, row->step.decay, rest);
         p = rest;
     }
     plan->variant->measure->measure_twin(n, p, g, block->state, row->rule, one, other);
