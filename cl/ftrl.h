@@ -8,6 +8,8 @@ struct ftrl_scalars {
     float l1;
     float two_l2;
     float two_shrinkage;
+    float power; /* -lr_power: 12 bits of it, and the rest; see power.cl */
+    float power_tail;
     float hold; /* 1 in a step whose lr is 0: there is nothing to divide by */
 };
 

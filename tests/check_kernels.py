@@ -30,7 +30,7 @@ RULES = {
     'rprop': [('rprop', 2)],
     'asgd': [('asgd', 1)],
     'lion': [('lion', 1)],
-    'ftrl': [('ftrl', 2)],
+    'ftrl': [('ftrl', 2), ('ftrl_power', 2)],
     'lamb': [('lamb', 2), ('lamb_plain', 2)],
     'lars': [('lars', 0), ('lars_momentum', 1), ('lars_apex', 0), ('lars_apex_momentum', 1)],
     'adabelief': [('adabelief', 2)],

@@ -4,8 +4,6 @@
 #include <string.h>
 
 const struct preset_awaited preset_awaited[] = {
-    {"keras", "ftrl", "learning_rate_power", "-0.7", "lr_power"},
-    {"tensorflow", "ftrl", "lr_power", "-0.7", "lr_power"},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -1,5 +1,6 @@
 /* The row of lp. Equations: cl/penalty.cl. */
 #include "../error.h"
+#include "../numeric.h"
 #include "../scalar/stages.h"
 
 #include "options.h"
@@ -70,15 +71,6 @@ static const struct tik_penalty_form *choose(const double *o)
     return NULL;
 }
 
-/* The exponent of the gradient in two floats, as power.cl wants it: 12 bits, and the rest. */
-static void split_exponent(double exponent, struct penalty_scalars *k)
-{
-    int digits;
-    const double leading = rint(ldexp(frexp(exponent, &digits), 12));
-    k->exponent = (float)ldexp(leading, digits - 12);
-    k->exponent_tail = (float)(exponent - (double)k->exponent);
-}
-
 static void scalars(const double *o, double lr, struct penalty_scalars *k)
 {
     k->l1 = (float)o[WEIGHT];
@@ -87,7 +79,7 @@ static void scalars(const double *o, double lr, struct penalty_scalars *k)
     tik_penalty_shrink(lr * o[WEIGHT], k);
     k->weight = (float)o[WEIGHT];
     k->share = (float)(o[WEIGHT] / o[EXPONENT]);
-    split_exponent(o[EXPONENT] - 1, k);
+    tik_split_exponent(o[EXPONENT] - 1, &k->exponent, &k->exponent_tail);
     /* With p = 3/2 the closed form has c/2. */
     k->pull = (float)(lr * o[WEIGHT] * (o[EXPONENT] == 1.5 ? 0.5 : 1.0));
 }

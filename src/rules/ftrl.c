@@ -1,11 +1,12 @@
 /* The row of ftrl. Equations: cl/ftrl.cl; defaults: Keras, keras.optimizers.Ftrl. */
+#include "../numeric.h"
 #include "../scalar/stages.h"
 #include "../table.h"
 
 #include "ftrl.h"
 #include "options.h"
 
-enum { LR, INITIAL, BETA, L1, L2, L2_SHRINKAGE, MAXIMIZE, COUNT };
+enum { LR, INITIAL, BETA, L1, L2, L2_SHRINKAGE, MAXIMIZE, LR_POWER, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [LR] = {.name = "lr",
@@ -22,17 +23,25 @@ static const struct tik_option options[COUNT] = {
     [L2] = OPTION_POSITIVE("l2", 0, "weight of ||p||^2, without the 1/2"),
     [L2_SHRINKAGE] = OPTION_POSITIVE("l2_shrinkage", 0, "weight of ||p||^2 in the gradient alone"),
     [MAXIMIZE] = OPTION_MAXIMIZE,
+    [LR_POWER] = {.name = "lr_power",
+                  .type = TIK_OPTION_REAL,
+                  .value = -0.5,
+                  .range = "[-1, 0]",
+                  .low = -1,
+                  .high = 0,
+                  .doc = "lr falls as this power of the sum of squares; 0: not at all"},
 };
 
 static const char *const states[] = {"accumulator", "linear", NULL};
 
-static const struct tik_variant variant = {
+static const struct tik_variant root = {
     .stage = "ftrl", .twin = tik_scalar_ftrl, .states = states, .state_count = 2};
+static const struct tik_variant power = {
+    .stage = "ftrl_power", .twin = tik_scalar_ftrl_power, .states = states, .state_count = 2};
 
 static const struct tik_variant *choose(const double *o)
 {
-    (void)o;
-    return &variant;
+    return o[LR_POWER] == -0.5 ? &root : &power;
 }
 
 static void initial(const double *o, float *values)
@@ -51,16 +60,16 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->l1 = (float)o[L1];
     k->two_l2 = (float)(2.0 * o[L2]);
     k->two_shrinkage = (float)(2.0 * o[L2_SHRINKAGE]);
+    tik_split_exponent(-o[LR_POWER], &k->power, &k->power_tail);
 }
 
 const struct tik_rule_row tik_rule_ftrl = {
     .info = {.name = "ftrl",
              .equation = "n' = n + g^2 (from initial_accumulator_value); z += g + 2*l2_shrinkage*p "
                          "- (sqrt(n') - sqrt(n))/lr*p; p = |z| > l1 ? (l1*sign(z) - z)/((beta + "
-                         "sqrt(n'))/lr + 2*l2) : 0",
+                         "sqrt(n'))/lr + 2*l2) : 0; the roots are n^(-lr_power)",
              .citation = "McMahan et al. 2013, algorithm 1; TensorFlow, ResourceApplyFtrlV2; "
-                         "Keras, "
-                         "keras.optimizers.Ftrl, with learning_rate_power -1/2",
+                         "Keras, keras.optimizers.Ftrl",
              .options = options,
              .option_count = COUNT,
              .states = states,

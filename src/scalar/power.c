@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "numeric.h"
+#include "power.h"
 #include "stages.h"
 
 struct halves {
@@ -93,6 +94,13 @@ static inline float power_of(const float x, const float head, const float tail)
     const float low = head * log.low + tail * (log.high + log.low);
     const float power = binary_exponential(head * log.high, low);
     return x > 0.0f && x < INFINITY ? power : x;
+}
+
+void tik_scalar_power(size_t n, const float *restrict x, float head, float tail,
+                      float *restrict power)
+{
+    for (size_t i = 0; i < n; i++)
+        power[i] = power_of(x[i], head, tail);
 }
 
 void tik_scalar_coupled_lp_power(size_t n, const float *restrict p, const struct penalty_scalars *k,

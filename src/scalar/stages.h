@@ -11,7 +11,7 @@ tik_rule_twin tik_scalar_nadam, tik_scalar_radam, tik_scalar_adamax, tik_scalar_
 tik_rule_twin tik_scalar_ademamix, tik_scalar_adagrad, tik_scalar_adadelta, tik_scalar_lion;
 tik_rule_twin tik_scalar_rmsprop, tik_scalar_rmsprop_momentum, tik_scalar_rmsprop_centered;
 tik_rule_twin tik_scalar_rmsprop_centered_momentum, tik_scalar_rprop, tik_scalar_asgd;
-tik_rule_twin tik_scalar_ftrl, tik_scalar_schedule_free_adamw;
+tik_rule_twin tik_scalar_ftrl, tik_scalar_ftrl_power, tik_scalar_schedule_free_adamw;
 tik_rule_twin tik_scalar_lamb, tik_scalar_lamb_plain;
 tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
 tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;
