@@ -21,10 +21,14 @@ void lamb_moments(const float g, float *s, const struct lamb_scalars k)
     s[1] = k.beta2 * s[1] + k.one_minus_beta2 * g * g;
 }
 
+float lamb_divisor(const float v, const struct lamb_scalars k)
+{
+    return square_root(v) * k.inverse_root + k.eps;
+}
+
 float lamb_direction(const float p, const float m, const float v, const struct lamb_scalars k)
 {
-    const float d = square_root(v) * k.inverse_root + k.eps;
-    return divide(k.inverse_correction * m, d) + k.weight_decay * p;
+    return divide(k.inverse_correction * m, lamb_divisor(v, k)) + k.weight_decay * p;
 }
 
 void lamb_measure(const float p, const float g, float *s, const struct lamb_scalars k, float *pair)
@@ -55,4 +59,10 @@ float lamb_plain(const float p, const float g, float *s, const struct lamb_scala
 {
     lamb_moments(g, s, k);
     return k.lr * lamb_direction(p, s[0], s[1], k);
+}
+
+/* The element's own step, for a diagonal metric; where nothing is measured the ratio is 1. */
+float lamb_rate(const float *old, const float *s, const struct lamb_scalars k)
+{
+    return divide(k.lr * k.ratio, lamb_divisor(s[1], k));
 }

@@ -11,6 +11,9 @@
  */
 #define TIK_BLOCK 1024
 
+/* Throws of the dice for a block's low-precision copy: eight elements share one (cl/copy.cl). */
+#define TIK_THROWS 128
+
 /* Slots for penalties: TIK_MAX_PENALTIES of the policy and one for the rule's weight_decay. */
 #define TIK_PENALTY_SLOTS 5
 
@@ -18,7 +21,8 @@
 #define TIK_SUM    4 /* of the gradients so far, while they accumulate */
 #define TIK_EMA    5 /* moving average of the parameters */
 #define TIK_PAID   6 /* what a cumulative penalty has taken so far */
-#define TIK_ARRAYS 7
+#define TIK_LOW    7 /* the low-precision copy of the parameters; the others are float32 */
+#define TIK_ARRAYS 8
 
 /* Rows of scalars for one group: as many steps may be under way whose fate the host does not know.
  */
@@ -35,6 +39,7 @@ struct tik_span {
     ulong first;  /* element of the arena where its first unit begins */
     ulong length; /* elements of a unit */
     ulong step;   /* from one unit to the next */
+    ulong matrix; /* where its matrix begins among those that are iterated on */
     uint stride;  /* from one element of a unit to the next */
     uint units;
     uint block;   /* its first block among those of the launch */
@@ -42,7 +47,7 @@ struct tik_span {
     uint slot;    /* where the partial sums of its first block go */
     uint unit;    /* where the factor of its first unit is */
     uint columns; /* of the tensor; 1 of a vector */
-    uint unused;
+    uint rows;    /* likewise */
 };
 
 /* The blocks of one tensor among the partial sums. */
@@ -56,6 +61,19 @@ struct tik_partial {
     float penalty;
     float squares;
     uint zeros;
+};
+
+/*
+ * c <- alpha*a*b + beta*d for `count` matrices side by side: a is m x k, b is k x n, or n x k and
+ * transposed, c and d are m x n, all of them row by row. d is not read where beta is 0.
+ */
+struct tik_product {
+    ulong a, b, c, d; /* elements of their buffers where the first of each begins */
+    uint m, n, k;
+    uint count;
+    uint transposed;
+    float alpha, beta;
+    uint unused;
 };
 
 /* Where a tensor's elements begin in each buffer, counted in elements. */
@@ -91,6 +109,12 @@ struct gradient_scalars {
     float eps;      /* added to the norm; the least ||p|| where it adapts */
 };
 
+/* Of a copy that is rounded by chance: two words each, the lower one first. */
+struct copy_scalars {
+    uint seed[2];
+    uint step[2]; /* t */
+};
+
 /* Of the step, whatever the rule. */
 struct step_scalars {
     float decay;      /* decoupled decay: p <- p - (decay*p + step) */
@@ -98,6 +122,7 @@ struct step_scalars {
     float ema_intake; /* 1 - ema_decay */
     struct gradient_scalars gradient;
     struct penalty_scalars penalty[TIK_PENALTY_SLOTS];
+    struct copy_scalars copy;
 };
 
 /* The scalars of a group for one count of applied steps. */

@@ -27,12 +27,20 @@
 #define POINTERS_4(n) POINTERS_3(n) __global float *d##n,
 
 /* Their choice, by number. */
-#define CHOICE_0(n) case n: param = p##n; grad = g##n; break;
-#define CHOICE_1(n) case n: param = p##n; grad = g##n; s0 = a##n; break;
-#define CHOICE_2(n) case n: param = p##n; grad = g##n; s0 = a##n; s1 = b##n; break;
-#define CHOICE_3(n) case n: param = p##n; grad = g##n; s0 = a##n; s1 = b##n; s2 = c##n; break;
-#define CHOICE_4(n)                                                                               \
-    case n: param = p##n; grad = g##n; s0 = a##n; s1 = b##n; s2 = c##n; s3 = d##n; break;
+#define CHOICE_0(n) case n: tensor = table.tensor[n]; param = p##n; grad = g##n;
+#define CHOICE_1(n) CHOICE_0(n) s0 = a##n;
+#define CHOICE_2(n) CHOICE_1(n) s1 = b##n;
+#define CHOICE_3(n) CHOICE_2(n) s2 = c##n;
+#define CHOICE_4(n) CHOICE_3(n) s3 = d##n;
+#define CHOOSE(n) CHOICE(n) break;
+
+/* Whose block b is: the last tensor's that begins with it or before it. */
+#define FIND(n)                                                                                   \
+    if (b >= before) {                                                                            \
+        t = n;                                                                                    \
+        first = before;                                                                           \
+    }                                                                                             \
+    before += (table.tensor[n].count + TIK_BLOCK - 1) / TIK_BLOCK;
 
 /* Elements of a tensor, and where they begin in parameter, gradient and states. */
 struct tik_many_tensor {
@@ -91,20 +99,20 @@ void tik_step_many(EACH(POINTERS)
     const struct step_scalars step = step_values;
     const struct SCALARS rule = rule_values;
     const struct surroundings around = {control, 0, 0};
-    ulong b = get_group_id(0);
+    /* Copied, and by numbers that are constants: Mesa cannot look into an argument in another way. */
+    const struct tik_many table = many;
+    const ulong b = get_group_id(0);
+    ulong before = 0, first = 0;
     uint t = 0;
-    while (t < TENSORS - 1 && b >= (many.tensor[t].count + TIK_BLOCK - 1) / TIK_BLOCK) {
-        b -= (many.tensor[t].count + TIK_BLOCK - 1) / TIK_BLOCK;
-        t++;
-    }
-    const struct tik_many_tensor tensor = many.tensor[t];
-    const struct tik_place place = find_place(0, 0, tensor.count, (uint)b);
+    EACH(FIND)
 
+    struct tik_many_tensor tensor = table.tensor[0];
     __global float *param = 0, *s0 = 0, *s1 = 0, *s2 = 0, *s3 = 0;
     __global const float *grad = 0;
     switch (t) {
-        EACH(CHOICE)
+        EACH(CHOOSE)
     }
+    const struct tik_place place = find_place(0, 0, tensor.count, (uint)(b - first));
     step_many(place, param + tensor.at[0], grad + tensor.at[1],
               STATES > 0 ? s0 + tensor.at[2] : 0, STATES > 1 ? s1 + tensor.at[STATES > 1 ? 3 : 0] : 0,
               STATES > 2 ? s2 + tensor.at[STATES > 2 ? 4 : 0] : 0,

@@ -2,7 +2,8 @@
  * Rules whose step depends on norms of their tensor, in two launches before the step itself:
  *
  *     measure    MEASURE updates the states and names two numbers of each element; their squares
- *                are summed over one block
+ *                are summed over one block. Where the rule iterates on matrices (iterate.cl), the
+ *                second number is the matrix's element
  *     ratios     ratio[unit] <- RATIO_OF(sums of the tensor)
  *
  * The step then has the ratio among its scalars (RATIO_IN). No host waits for a norm, and there are
@@ -39,7 +40,8 @@ void tik_measure(__global const struct tik_span *restrict spans,
                  const struct step_scalars step_values,
                  const struct SCALARS rule_values,
                  __global float *restrict sums,
-                 const uint plane)
+                 const uint plane,
+                 __global float *restrict iterate)
 {
     __local float scratch[LOCAL_SIZE];
     const struct tik_offsets at = offsets;
@@ -56,9 +58,9 @@ void tik_measure(__global const struct tik_span *restrict spans,
     for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
         const ulong i = place.first + j;
         float s[2], pair[2];
-        if (MEASURED > 0)
+        if (MEASURES > 0)
             s[0] = state0[at.state[0] + i];
-        if (MEASURED > 1)
+        if (MEASURES > 1)
             s[1] = state1[at.state[1] + i];
         const float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
@@ -68,6 +70,8 @@ void tik_measure(__global const struct tik_span *restrict spans,
             state0[at.state[0] + i] = s[0];
         if (MEASURED > 1)
             state1[at.state[1] + i] = s[1];
+        if (ITERATED)
+            iterate[element_of_matrix(place, j)] = pair[1];
         first[j / LOCAL_SIZE] = pair[0] * pair[0];
         second[j / LOCAL_SIZE] = pair[1] * pair[1];
     }

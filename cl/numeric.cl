@@ -18,7 +18,7 @@
 /* -1, 0 or 1; a zero and a NaN stay what they are. */
 float sign_of(const float x)
 {
-    return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
+    return fabs(x) > 0.0f ? copysign(1.0f, x) : x;
 }
 
 /* x / y, correctly rounded: the program's known-answer run shows whether the device does it. */

@@ -11,7 +11,7 @@ struct radam_scalars {
     float rectified; /* 1 when the variance is tractable (rho_t > 5), else 0 */
     float eps;
     float eps_inside; /* the root; eps or this is 0 */
-    float rate; /* step_size without the correction of m */
+    float rate;       /* step_size without the correction of m */
 };
 
 #endif

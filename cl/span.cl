@@ -14,6 +14,8 @@ struct tik_place {
     ulong inside; /* its first element within the tensor, of a tensor that is one unit */
     ulong row;    /* elements of a row of such a tensor */
     uint columns; /* where they are: a vector is one row and one column */
+    uint rows;
+    ulong matrix; /* where its tensor begins among the matrices that are iterated on */
 };
 
 /* The last of the spans whose first block is at most b. */
@@ -39,6 +41,7 @@ struct tik_place find_place(__global const struct tik_span *spans, const uint sp
         place.inside = place.first;
         place.row = count;
         place.columns = 1;
+        place.rows = 1;
         place.length = (uint)min((ulong)TIK_BLOCK, count - place.first);
         return place;
     }
@@ -55,6 +58,8 @@ struct tik_place find_place(__global const struct tik_span *spans, const uint sp
     place.inside = done;
     place.row = span.step;
     place.columns = span.columns;
+    place.rows = span.rows;
+    place.matrix = span.matrix;
     return place;
 }
 
@@ -86,4 +91,16 @@ ulong unit_of_row(const struct tik_place place, const uint j)
 ulong unit_of_column(const struct tik_place place, const uint j)
 {
     return place.unit + (place.inside + j) % place.columns;
+}
+
+/*
+ * The place of element j of a block in the tensor's matrix, which is iterated on with the shorter
+ * side as its rows.
+ */
+ulong element_of_matrix(const struct tik_place place, const uint j)
+{
+    const ulong i = place.inside + j;
+    if (place.rows <= place.columns)
+        return place.matrix + i;
+    return place.matrix + i % place.columns * place.rows + i / place.columns;
 }

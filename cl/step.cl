@@ -13,7 +13,8 @@
  *     BEFORE      stay, decay                               decoupled decay that the rule sees
  *     RULE        sgd, adam, ...                            a rule's file, with SCALARS and STATES
  *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
- *     FROM        from_parameter, from_iterate              what the step is taken from
+ *     ADJUST      adjust_none, muon_original, ...           what the rule makes of a tensor's shape
+ *     FROM        from_parameter, from_state                what the step is taken from
  *     TAKE        take_step, take_decay_and_step            decoupled decay
  *     SUBTRACT    subtract, replace                         a rule that computes p itself
  *     BEHIND      stay, decay                               decoupled decay of what the step left
@@ -21,13 +22,16 @@
  *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, diagonal.cl, cumulative.cl
  *     FOLLOW      follow_none, schedule_free_adamw_follow   p, where the step was taken from a state
  *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
+ *     COPY        copy_none, bf16_nearest, ...              copy.cl: the low-precision copy
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
  * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that FOLLOW and
- * AFTER have; 0 or 1 for GUARD (steps may be skipped), RATIO (of norms, by measure.cl), SUM
- * (gradients accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative penalty), EMA,
- * REPORT, ITERATE (FROM is a state), MOVED (by a proximal stage), and LATE (what reads the new p,
- * FOLLOW, AFTER, average and report, waits for penalties on whole rows or tensors, group.cl). What a
+ * AFTER have, MEASURES those that MEASURE reads, MEASURED of them it writes; 0 or 1 for GUARD (steps
+ * may be skipped), RATIO (of norms, by measure.cl), ITERATED (s[STATES] is what iterate.cl made of
+ * the gradient), SUM (gradients accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a
+ * cumulative penalty), EMA, COPIES, RANDOM (the copy is rounded by chance), REPORT, FOLLOWS (FROM is
+ * a state), MOVED (it was, by a proximal stage), and LATE (what reads the new p, FOLLOW, AFTER,
+ * average, copy and report, waits for penalties on whole rows or tensors, group.cl). What a
  * policy does not use is not in its kernel. The numbers of the step are arguments, never macros:
  * changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
@@ -38,6 +42,7 @@
 #include "reduce.cl"
 #include "span.cl"
 #include "gradient.cl"
+#include "copy.cl"
 
 float descend(const float g)
 {
@@ -68,8 +73,8 @@ float from_parameter(const float p, const float *s)
     return p;
 }
 
-/* The iterate of a rule whose parameters are a mean of it: its first state. */
-float from_iterate(const float p, const float *s)
+/* A rule's first state, from which its parameters follow. */
+float from_state(const float p, const float *s)
 {
     return s[0];
 }
@@ -97,6 +102,10 @@ float replace(const float from, const float next)
 }
 
 void ratio_none(struct SCALARS *rule, const float ratio)
+{
+}
+
+void adjust_none(struct SCALARS *rule, const uint rows, const uint columns)
 {
 }
 
@@ -175,7 +184,7 @@ float prepare(const float p, float g, const float sum, const struct surroundings
 
 /*
  * One element, from that gradient on: 4 and 5. Updates the states s, returns the new p; with
- * ITERATE and LATE the iterate, which p follows in tik_late.
+ * FOLLOWS and LATE the new first state, from which p follows in tik_late.
  */
 float step_element(float p, const float g, float *s, float *paid, const struct step_scalars step,
                    const struct SCALARS rule)
@@ -274,7 +283,8 @@ void skip_block(const struct tik_place place, __global float *grad, __global flo
 /*
  * Work-group b takes block b of the spans, or, without them, of `count` elements in a row. Its
  * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. What a policy does
- * not use is NULL: states, sum of gradients, average, payments, iterate, factors, rows, partial sums.
+ * not use is NULL: states, sum of gradients, average, payments, what waits for FOLLOW, copy, factors,
+ * what was iterated, rows, partial sums.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_step(const ulong count,
@@ -289,12 +299,14 @@ void tik_step(const ulong count,
               __global float *restrict sum,
               __global float *restrict ema,
               __global float *restrict paid,
-              __global float *restrict iterate,
+              __global float *restrict stepped,
+              __global ushort *restrict copy,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
               __global const float *restrict clips,
               __global const float *restrict factors,
               __global const float *restrict ratios,
+              __global const float *restrict iterate,
               __global const struct tik_row *restrict rows,
               __global const struct tik_progress *restrict progress,
               const uint group,
@@ -315,14 +327,19 @@ void tik_step(const ulong count,
     }
     if (RATIO)
         RATIO_IN(&rule, ratios[place.unit]);
+    if (ITERATED)
+        ADJUST(&rule, place.rows, place.columns);
 
+    struct dice dice;
+    if (RANDOM)
+        throw_dice(&dice, place.slot, step.copy);
     struct report report;
     if (REPORT)
         report_none(&report);
 
     for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
         const ulong i = place.first + j;
-        float s[4];
+        float s[4 + ITERATED];
         if (STATES > 0)
             s[0] = state0[at.state[0] + i];
         if (STATES > 1)
@@ -331,6 +348,8 @@ void tik_step(const ulong count,
             s[2] = state2[at.state[2] + i];
         if (STATES > 3)
             s[3] = state3[at.state[3] + i];
+        if (ITERATED)
+            s[STATES] = iterate[element_of_matrix(place, j)];
 
         const float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
@@ -338,8 +357,8 @@ void tik_step(const ulong count,
         float payment = PAID ? paid[at.state[TIK_PAID] + i] : 0.0f;
         const float next = step_element(p, g, s, &payment, step, rule);
 
-        if (ITERATE && LATE)
-            iterate[i] = next;
+        if (FOLLOWS && LATE)
+            stepped[i] = next;
         else
             param[at.param + i] = next;
         if (STORED > 0)
@@ -360,6 +379,8 @@ void tik_step(const ulong count,
             continue;
         if (EMA)
             ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], next, step);
+        if (COPIES)
+            copy[at.state[TIK_LOW] + i] = COPY(next, RANDOM ? dice.at[j / LOCAL_SIZE] : 0);
         if (REPORT)
             report_element(&report, j, next, step);
     }
@@ -380,7 +401,8 @@ void tik_late(__global const struct tik_span *restrict spans,
               __global float *restrict state2,
               __global float *restrict state3,
               __global float *restrict ema,
-              __global const float *restrict iterate,
+              __global const float *restrict stepped,
+              __global ushort *restrict copy,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
               __global const struct tik_row *restrict rows,
@@ -397,6 +419,9 @@ void tik_late(__global const struct tik_span *restrict spans,
     const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
     if (GUARD && control->skip)
         return;
+    struct dice dice;
+    if (RANDOM)
+        throw_dice(&dice, place.slot, step.copy);
     struct report report;
     if (REPORT)
         report_none(&report);
@@ -412,8 +437,8 @@ void tik_late(__global const struct tik_span *restrict spans,
             s[2] = state2[at.state[2] + i];
         if (STATES_AFTER > 3)
             s[3] = state3[at.state[3] + i];
-        if (ITERATE) {
-            p = FOLLOW(p, iterate[i], FROM(p, s) - iterate[i], s, rule);
+        if (FOLLOWS) {
+            p = FOLLOW(p, stepped[i], FROM(p, s) - stepped[i], s, rule);
             param[at.param + i] = p;
         }
         AFTER(p, s, rule);
@@ -427,6 +452,8 @@ void tik_late(__global const struct tik_span *restrict spans,
             state3[at.state[3] + i] = s[3];
         if (EMA)
             ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], p, step);
+        if (COPIES)
+            copy[at.state[TIK_LOW] + i] = COPY(p, RANDOM ? dice.at[j / LOCAL_SIZE] : 0);
         if (REPORT)
             report_element(&report, j, p, step);
     }

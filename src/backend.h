@@ -34,6 +34,8 @@ enum tik_kernel {
     TIK_GROUP_FACTORS,
     TIK_MEASURE,
     TIK_RATIOS,
+    TIK_NORMALIZE,
+    TIK_PRODUCT,
     TIK_STEP,
     TIK_STEP_MANY,
     TIK_GROUP_SCALE,
@@ -57,8 +59,9 @@ struct tik_workspace {
     struct tik_buffer *ratios;   /* float[]: a unit each */
     struct tik_buffer *factors;  /* float[]: a unit each */
     struct tik_buffer *partials; /* struct tik_partial[]: a block each */
-    struct tik_buffer *iterate;  /* float[]: an element of a piece each, one piece after another */
-    uint32_t plane;              /* from one kind of sums to the next */
+    struct tik_buffer *iterates[2], *grams[2]; /* float[]: matrices, and their products */
+    struct tik_buffer *stepped; /* float[]: what a piece's step made of its first state */
+    uint32_t plane;             /* from one kind of sums to the next */
 };
 
 /* The arrays of one piece of the store. */
@@ -83,6 +86,13 @@ struct tik_many {
     struct tik_offsets at;
 };
 
+/* Operands of TIK_PRODUCT, as cl/iterate.cl names them. */
+struct tik_operands {
+    struct tik_product scalars;
+    struct tik_buffer *a, *b, *d, *c;
+    bool large; /* for a BLAS, where there is one */
+};
+
 struct tik_stream;
 
 /* One launch. Each kernel takes what it needs of this. */
@@ -100,8 +110,10 @@ struct tik_launch {
     uint32_t group; /* whose rows and progress */
     uint32_t slot;  /* of a penalty on units */
     const struct tik_plan_values *values;
-    const struct tik_many *many;     /* of TIK_STEP_MANY; spans.blocks counts the blocks of all */
-    uint32_t many_count;             /* at most the plan's packed */
+    struct tik_buffer *iterate;  /* the matrices that the rule iterates on */
+    struct tik_operands product; /* of TIK_PRODUCT; spans.units counts the rows of the results */
+    const struct tik_many *many; /* of TIK_STEP_MANY; spans.blocks counts the blocks of all */
+    uint32_t many_count;         /* at most the plan's packed */
     const struct tik_stream *stream; /* not NULL: over chunks of the host's memory */
 };
 
@@ -137,8 +149,9 @@ struct tik_backend_ops {
      */
     enum tik_status (*memory_post)(struct tik_backend *, struct tik_buffer *, size_t at,
                                    size_t bytes, const void *);
-    /* The cl_mem; NULL on the scalar path. */
+    /* The cl_mem; NULL on the scalar path. And the host's memory, NULL on a device. */
     struct _cl_mem *(*memory_handle)(struct tik_buffer *);
+    void *(*memory_host)(struct tik_buffer *);
 
     /*
      * Compiles a plan. Conformance is as remembered with the binary, else TIK_UNTESTED; judge
@@ -155,6 +168,20 @@ struct tik_backend_ops {
     void (*program_destroy)(struct tik_backend *, struct tik_program *);
     enum tik_conformance (*program_conformance)(const struct tik_program *);
     void (*program_judge)(struct tik_backend *, struct tik_program *, enum tik_conformance);
+
+    /*
+     * What multiplies large matrices in the place of tik_product, whose bits are its own:
+     * "CLBlast 1.5.3". NULL: nothing does.
+     */
+    const char *(*blas)(const struct tik_backend *);
+    /*
+     * Compiles it, which may take half a minute the first time of a process, and compares a product
+     * with one in double; where that differs, or it does not run at all, there is an error, and
+     * `blas` is NULL from then on. Returns at once when this was done before. *caution: what is known
+     * of this version on this device, NULL: nothing.
+     */
+    enum tik_status (*blas_prepare)(struct tik_backend *, const char **caution);
+    bool (*blas_is_ready)(const struct tik_backend *);
 
     /* How many tensors in buffers of their own a launch of the plan takes; 0: one alone. */
     uint32_t (*program_packs)(struct tik_backend *, const struct tik_plan *);

@@ -255,6 +255,9 @@ static enum tik_status match_state(const struct tik_tensors *state,
 {
     if (!tik_tensors_find(state, name, view))
         return tik_error_set(TIK_ERROR_FORMAT, "the state has no tensor '%s'", name);
+    if (view->dtype != TIK_DTYPE_F32)
+        return tik_error_set(TIK_ERROR_FORMAT, "the state's tensor '%s' is of dtype %s; F32 is due",
+                             name, tik_dtype_name(view->dtype));
     if (info->rank == view->rank &&
         (info->rank == 0 ||
          memcmp(info->shape, view->shape, info->rank * sizeof *info->shape) == 0))

@@ -193,7 +193,8 @@ static void take_scalar(struct tik_context *context, const char *why)
                                                .usable = true,
                                                .chosen = true,
                                                .host_unified_memory = true,
-                                               .conformance = TIK_EXACT};
+                                               .conformance = TIK_EXACT,
+                                               .blas = context->scalar->ops->blas(context->scalar)};
     snprintf(context->device.index, sizeof context->device.index, "scalar");
     snprintf(context->device.name, sizeof context->device.name, "scalar path");
     snprintf(context->device.platform, sizeof context->device.platform, "CPU");

@@ -3,9 +3,9 @@
 
 #include "optimizer.h"
 
-/* Arrays that a launch goes over: read, and written. */
+/* Arrays that a launch goes over: read, and written; and copies of 16 bits, written. */
 struct passes {
-    size_t read, written;
+    size_t read, written, copies;
 };
 
 static struct passes norm_passes(const struct tik_gather *gather)
@@ -19,16 +19,18 @@ static struct passes step_passes(const struct tik_plan *plan)
     const size_t measured = variant->measure != NULL ? variant->measure->states : 0;
     const size_t ema = plan->ema && !plan->late;
     return (struct passes){
-        .read = 2 + variant->state_count + plan->gather.mean + ema,
+        .read = 2 + variant->state_count + plan->gather.mean + ema + (variant->iteration != NULL),
         .written =
             1 + variant->state_count - measured + plan->gather.mean + ema + plan->gather.zero_grad,
+        .copies = plan->copy != NULL && !plan->late,
     };
 }
 
 static struct passes measure_passes(const struct tik_plan *plan)
 {
     return (struct passes){.read = 2 + plan->variant->state_count + plan->gather.mean,
-                           .written = plan->variant->measure->states};
+                           .written =
+                               plan->variant->measure->states + (plan->variant->iteration != NULL)};
 }
 
 /* The parameter is read, and where it follows an iterate both are, and it is written. */
@@ -38,7 +40,8 @@ static struct passes late_passes(const struct tik_plan *plan)
     const bool follows = variant->follow != NULL;
     const size_t states = follows || variant->after != NULL ? variant->state_count : 0;
     return (struct passes){.read = 1 + states + plan->ema + follows,
-                           .written = states + plan->ema + follows};
+                           .written = states + plan->ema + follows,
+                           .copies = plan->copy != NULL};
 }
 
 static struct passes launch_passes(const struct tik_launch *l, const struct tik_plan *plan)
@@ -53,6 +56,7 @@ static struct passes launch_passes(const struct tik_launch *l, const struct tik_
         return step_passes(plan);
     case TIK_GROUP_BLOCKS:
         return (struct passes){.read = 1};
+    case TIK_NORMALIZE:
     case TIK_GROUP_SCALE:
     case TIK_GROUP_PROJECT:
         return (struct passes){.read = 1, .written = 1};
@@ -93,7 +97,7 @@ size_t tik_optimizer_bytes(struct tik_optimizer *optimizer, size_t group)
         if (l->kernel == TIK_NORM_FINISH || l->group != group || first->read > 0)
             continue;
         *first = launch_passes(l, &optimizer->groups[group].plan);
-        bytes += (first->read + first->written) * sizeof(float);
+        bytes += (first->read + first->written) * sizeof(float) + first->copies * sizeof(uint16_t);
     }
     return bytes;
 }

@@ -40,7 +40,7 @@ enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size
         .shape = entry->shape,
         .active = entry->active,
         .states = group->names,
-        .state_count = optimizer->store.pieces[entry->piece].layout.count,
+        .state_count = optimizer->store.pieces[entry->piece].layout.states,
     };
     return TIK_OK;
 }
@@ -80,9 +80,10 @@ enum tik_status tik_optimizer_set_steps(struct tik_optimizer *optimizer, size_t 
         return tik_error_set(TIK_ERROR_ARGUMENT, "steps is %" PRIu64 "; allowed is below 2^53",
                              steps);
     const enum tik_status learned = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
-    if (learned == TIK_OK)
-        optimizer->groups[group].steps = steps;
-    return learned;
+    if (learned != TIK_OK || optimizer->groups[group].steps == steps)
+        return learned;
+    optimizer->groups[group].steps = steps;
+    return tik_optimizer_settle(optimizer, tik_copies_restore(optimizer, group));
 }
 
 /* The place of a carried scalar; NULL, and the error set, when there is none of that name. */
@@ -153,11 +154,21 @@ static void weaken(const struct tik_optimizer *optimizer, const struct tik_progr
         *weakest = ops->program_conformance(program);
 }
 
+/* Products of a BLAS, on the device or on the scalar path beside it, are nobody's bits. */
+static bool uses_blas(const struct tik_optimizer *optimizer)
+{
+    const struct tik_backend *device = optimizer->backend, *scalar = optimizer->scalar;
+    return tik_matrices_large(&optimizer->store) &&
+           (device->ops->blas(device) != NULL || scalar->ops->blas(scalar) != NULL);
+}
+
 enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer)
 {
     enum tik_conformance weakest = TIK_EXACT;
     if (optimizer->stats.steps > 0 && optimizer->stats.fallbacks == optimizer->stats.steps)
         return TIK_UNTESTED;
+    if (uses_blas(optimizer))
+        weakest = TIK_BOUNDED;
     weaken(optimizer, optimizer->norm_program, &weakest);
     for (size_t g = 0; g < optimizer->group_count; g++) {
         weaken(optimizer, optimizer->groups[g].program, &weakest);
@@ -266,7 +277,7 @@ enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer, size_t t
     if (steps == 0)
         return tik_optimizer_read(optimizer, tensor, TIK_PARAM, values);
     size_t slot = 0;
-    while (optimizer->store.pieces[entry->piece].layout.number[slot] != TIK_EMA)
+    while (optimizer->store.pieces[entry->piece].layout.array[slot].number != TIK_EMA)
         slot++;
     status = tik_optimizer_read(optimizer, tensor, TIK_STATE + (int)slot, values);
     if (status == TIK_OK && group->policy.ema_debias)

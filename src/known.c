@@ -66,6 +66,7 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
     step->decay = 0.013f;
     step->ema_decay = 0.9f;
     step->ema_intake = 0.1f;
+    step->copy = tik_copy_scalars(UINT64_C(0x0123456789abcdef), (UINT64_C(1) << 32) + 3);
     step->gradient = (struct gradient_scalars){
         .share = 1.0f / 3, .limit = 1.75f, .max_norm = 0.5f, .eps = 1e-6f};
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
@@ -90,14 +91,18 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
 /* Not a whole number of blocks, so that the last one is short. */
 enum { COUNT = TIK_KNOWN_ANSWERS - 5, TENSORS = 4, UNITS = 2048, SLOTS = 4096, GROUPS = 2 };
 
+/* Arrays of float32: all but the low-precision copy. */
+enum { FLOATS = 2 + TIK_LOW };
+
 /* One element, rows of less than a block, columns of more, rows of nearly one. */
 static const struct {
     uint32_t first, length, row;
 } tensors[TENSORS] = {{0, 1, 1}, {1, 93, 31}, {94, 1030, 103}, {1124, COUNT - 1124, 989}};
 
 struct answers {
-    float array[TIK_MAX_PARTS][COUNT]; /* param, grad, and the others by number */
-    float clips[UNITS], ratios[UNITS], factors[UNITS], iterate[COUNT];
+    float array[FLOATS][COUNT]; /* param, grad, and the others by number */
+    uint16_t low[COUNT];
+    float clips[UNITS], ratios[UNITS], factors[UNITS], stepped[COUNT];
     struct tik_partial partials[SLOTS];
     struct tik_control control;
     struct tik_progress progress[GROUPS];
@@ -123,6 +128,7 @@ static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
                                         .count = tensors[i].length,
                                         .first = tensors[i].first};
         tik_span_cut(&entry, scope, span);
+        span->matrix = tensors[i].first;
         span->block = (uint32_t)spans->blocks;
         span->order = (uint32_t)spans->units;
         span->slot = slots;
@@ -161,7 +167,7 @@ struct run {
     struct tables tables;
     struct tik_arrays arrays;
     struct tik_workspace work;
-    struct tik_launch list[8];
+    struct tik_launch list[24];
     struct tik_many many[TENSORS];
     size_t count;
 };
@@ -182,7 +188,23 @@ static bool is_used(const struct tik_plan *plan, size_t k)
         return false;
     if (k - 2 == TIK_PAID)
         return plan->cumulative;
+    if (k - 2 == TIK_LOW)
+        return plan->copy != NULL;
     return k - 2 == TIK_EMA ? plan->ema : k - 2 < plan->variant->state_count;
+}
+
+/* What is iterated on, and room for the products of the most rows with themselves. */
+static enum tik_status create_matrices(struct run *r)
+{
+    const size_t rows = tensors[2].length / tensors[2].row;
+    const struct tik_backend_ops *ops = r->backend->ops;
+    enum tik_status status = TIK_OK;
+    for (size_t i = 0; i < 2 && status == TIK_OK; i++) {
+        status = ops->memory_create(r->backend, COUNT * sizeof(float), &r->work.iterates[i]);
+        if (status == TIK_OK)
+            status = ops->memory_create(r->backend, rows * rows * sizeof(float), &r->work.grams[i]);
+    }
+    return status;
 }
 
 static enum tik_status upload_tables(struct run *r)
@@ -207,6 +229,9 @@ static enum tik_status upload_tables(struct run *r)
     if (status == TIK_OK)
         status =
             r->backend->ops->memory_create(r->backend, TENSORS * sizeof(float), &r->work.totals);
+    if (status == TIK_OK && r->plan->kind == TIK_PROGRAM_STEP &&
+        r->plan->variant->iteration != NULL)
+        status = create_matrices(r);
     return status;
 }
 
@@ -222,19 +247,21 @@ enum { PARTS = TIK_MAX_PARTS + 7 };
 
 static void list_parts(struct run *r, struct answers *a, struct part parts[PARTS])
 {
-    for (size_t k = 0; k < TIK_MAX_PARTS; k++)
+    for (size_t k = 0; k < FLOATS; k++)
         parts[k] =
             (struct part){array_of(r, k), a->array[k], sizeof a->array[k], is_used(r->plan, k)};
+    parts[FLOATS] =
+        (struct part){array_of(r, FLOATS), a->low, sizeof a->low, is_used(r->plan, FLOATS)};
     const struct part others[] = {
         {&r->work.clips, a->clips, sizeof a->clips, true},
         {&r->work.ratios, a->ratios, sizeof a->ratios, true},
         {&r->work.factors, a->factors, sizeof a->factors, true},
-        {&r->work.iterate, a->iterate, sizeof a->iterate, true},
+        {&r->work.stepped, a->stepped, sizeof a->stepped, true},
         {&r->work.partials, a->partials, sizeof a->partials, true},
         {&r->work.control, &a->control, sizeof a->control, true},
         {&r->work.progress, a->progress, sizeof a->progress, true},
     };
-    memcpy(parts + TIK_MAX_PARTS, others, sizeof others);
+    memcpy(parts + FLOATS + 1, others, sizeof others);
 }
 
 static void add(struct run *r, enum tik_kernel kernel, enum tik_scope scope)
@@ -251,7 +278,8 @@ static void add(struct run *r, enum tik_kernel kernel, enum tik_scope scope)
                              .group_count = GROUPS,
                              .group = 1,
                              .slot = 1,
-                             .values = &r->values};
+                             .values = &r->values,
+                             .iterate = r->work.iterates[kernel == TIK_STEP]};
     if (kernel == TIK_NORM_FINISH)
         l->spans.blocks = 1;
 }
@@ -274,6 +302,36 @@ static void list_many(struct run *r)
     }
 }
 
+/* c <- alpha*a*b + beta*d */
+static void add_product(struct run *r, struct tik_operands operands)
+{
+    add(r, TIK_PRODUCT, TIK_SCOPE_TENSOR);
+    struct tik_launch *l = &r->list[r->count - 1];
+    operands.scalars.count = 1;
+    l->product = operands;
+    l->spans = (struct tik_spans){.units = operands.scalars.m, .blocks = operands.scalars.m};
+}
+
+/* One iteration, with numbers of its own, on each tensor. */
+static void list_iteration(struct run *r)
+{
+    struct tik_buffer *x = r->work.iterates[0], *y = r->work.iterates[1];
+    struct tik_buffer *a = r->work.grams[0], *b = r->work.grams[1];
+    add(r, TIK_NORMALIZE, TIK_SCOPE_TENSOR);
+    for (size_t i = 0; i < TENSORS; i++) {
+        const uint32_t n = tensors[i].row, m = tensors[i].length / n;
+        const uint64_t at = tensors[i].first;
+        const struct tik_product gram = {
+            .a = at, .b = at, .m = m, .n = m, .k = n, .transposed = 1, .alpha = 1};
+        const struct tik_product square = {.m = m, .n = m, .k = m, .alpha = 2, .beta = -4.75f};
+        const struct tik_product next = {
+            .b = at, .d = at, .c = at, .m = m, .n = n, .k = m, .alpha = 1, .beta = 3.5f};
+        add_product(r, (struct tik_operands){gram, .a = x, .b = x, .c = a});
+        add_product(r, (struct tik_operands){square, .a = a, .b = a, .d = a, .c = b});
+        add_product(r, (struct tik_operands){next, .a = b, .b = x, .d = x, .c = y});
+    }
+}
+
 static void list_step(struct run *r)
 {
     if (r->plan->packed > 0) {
@@ -284,6 +342,8 @@ static void list_step(struct run *r)
         add(r, TIK_MEASURE, TIK_SCOPE_TENSOR);
         add(r, TIK_RATIOS, TIK_SCOPE_TENSOR);
     }
+    if (r->plan->variant->iteration != NULL)
+        list_iteration(r);
     add(r, TIK_STEP, TIK_SCOPE_TENSOR);
     if (r->plan->late)
         add(r, TIK_LATE, TIK_SCOPE_TENSOR);
@@ -406,7 +466,7 @@ static uint64_t compare_array(const struct answers *a, const struct answers *b,
         const float other = k == 0 ? known_threshold : fabsf(before->array[1][i]);
         const float own = fabsf(before->array[k][i]);
         const float scale = own >= other ? own : other;
-        wrong += tik_verify_compare(&a->array[k][i], &b->array[k][i], &scale, 1, bounded);
+        wrong += tik_verify_compare(&a->array[k][i], &b->array[k][i], &scale, 1, bounded, 0);
     }
     return wrong;
 }
@@ -416,7 +476,7 @@ static uint64_t compare_control(const struct tik_control *a, const struct tik_co
 {
     const float one[] = {a->clip, a->norm, a->unscale, a->scale, a->coming};
     const float other[] = {b->clip, b->norm, b->unscale, b->scale, b->coming};
-    uint64_t wrong = tik_verify_compare(one, other, NULL, sizeof one / sizeof *one, bounded);
+    uint64_t wrong = tik_verify_compare(one, other, NULL, sizeof one / sizeof *one, bounded, 0);
     wrong += a->skip != b->skip || a->clean != b->clean || a->in_row != b->in_row ||
              a->skipped != b->skipped || a->halted != b->halted;
     return wrong;
@@ -427,16 +487,18 @@ static uint64_t compare_answers(const struct answers *a, const struct answers *b
                                 bool bounded)
 {
     uint64_t wrong = compare_control(&a->control, &b->control, bounded);
-    for (size_t k = 0; k < TIK_MAX_PARTS; k++)
+    for (size_t k = 0; k < FLOATS; k++)
         wrong += compare_array(a, b, before, k, bounded);
-    wrong += tik_verify_compare(a->clips, b->clips, NULL, UNITS, bounded);
-    wrong += tik_verify_compare(a->ratios, b->ratios, NULL, UNITS, bounded);
-    wrong += tik_verify_compare(a->factors, b->factors, NULL, UNITS, bounded);
-    wrong += tik_verify_compare(a->iterate, b->iterate, before->array[2], COUNT, bounded);
+    if (plan->kind == TIK_PROGRAM_STEP && plan->copy != NULL)
+        wrong += tik_verify_copy(plan->copy, a->low, b->low, before->array[0], COUNT, bounded, 0);
+    wrong += tik_verify_compare(a->clips, b->clips, NULL, UNITS, bounded, 0);
+    wrong += tik_verify_compare(a->ratios, b->ratios, NULL, UNITS, bounded, 0);
+    wrong += tik_verify_compare(a->factors, b->factors, NULL, UNITS, bounded, 0);
+    wrong += tik_verify_compare(a->stepped, b->stepped, before->array[2], COUNT, bounded, 0);
     for (size_t i = 0; i < SLOTS; i++) {
         const struct tik_partial *one = &a->partials[i], *other = &b->partials[i];
-        wrong += tik_verify_compare(&one->penalty, &other->penalty, NULL, 1, bounded);
-        wrong += tik_verify_compare(&one->squares, &other->squares, NULL, 1, bounded);
+        wrong += tik_verify_compare(&one->penalty, &other->penalty, NULL, 1, bounded, 0);
+        wrong += tik_verify_compare(&one->squares, &other->squares, NULL, 1, bounded, 0);
     }
     wrong += plan->kind == TIK_PROGRAM_STEP && plan->report && !zeros_are_counted(a);
     wrong += memcmp(a->progress, b->progress, sizeof a->progress) != 0;
@@ -455,6 +517,20 @@ static const struct known_case {
     {1.0f, 0.5f, true},     /* skipped by a guard */
 };
 
+/* Parameters that most rules leave as they are, halfway between those of the copy's format. */
+static void fill_ties(struct answers *a)
+{
+    static const float ties[] = {0x1.01p+0f,      0x1.03p+0f,   0x1.002p+0f,   0x1.006p+0f,
+                                 0x1.fffp+15f,    0x1.ffep+15f, 0x1p-25f,      0x1.8p-24f,
+                                 0x1.fffffep+15f, 0x1p-134f,    0x1.ff8p+127f, 0x1.ffep-15f};
+    const size_t count = sizeof ties / sizeof *ties;
+    for (size_t i = COUNT - 2 * count; i < COUNT; i++) {
+        for (size_t k = 1; k < FLOATS; k++)
+            a->array[k][i] = 0.0f;
+        a->array[0][i] = i % 2 == 0 ? ties[i / 2 % count] : -ties[i / 2 % count];
+    }
+}
+
 /* Edge cases for what goes element by element, finite values for what is summed. */
 static void fill_answers(const struct tik_plan *plan, const struct known_case *c, size_t number,
                          struct answers *a)
@@ -464,9 +540,11 @@ static void fill_answers(const struct tik_plan *plan, const struct known_case *c
         a->array[0][i] = known_value(0, edge ? i : EDGES * EDGES + i);
         a->array[1][i] = edge ? known_value(1, i) : known_value(number, EDGES * EDGES + i);
         a->array[1][i] *= c->scale;
-        for (size_t k = 0; k < TIK_ARRAYS; k++)
+        for (size_t k = 0; k < TIK_LOW; k++)
             a->array[2 + k][i] = k < TIK_SUM ? known_state(k, i) : known_value(2 + k, i);
     }
+    if (edge && plan->copy != NULL)
+        fill_ties(a);
     for (size_t i = 0; i < COUNT && !edge; i++)
         a->array[2 + TIK_SUM][i] = a->array[1][COUNT - 1 - i];
     if (c->bad)

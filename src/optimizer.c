@@ -261,8 +261,10 @@ enum tik_status tik_optimizer_add_group(struct tik_optimizer *optimizer,
     *made = (struct tik_group){.policy = *policy};
     tik_schedule_defaults(&made->schedule);
     tik_plan_make(policy, &optimizer->gather, optimizer->options.report, &made->plan);
-    size_t numbers[TIK_ARRAYS];
-    tik_plan_arrays(&made->plan, numbers, made->names);
+    struct tik_array arrays[TIK_ARRAYS];
+    const size_t count = tik_plan_arrays(&made->plan, arrays);
+    for (size_t k = 0; k < count; k++)
+        made->names[k] = arrays[k].name;
     memcpy(made->carried[0], policy->rule->carried_initial, sizeof made->carried[0]);
     if (group != NULL)
         *group = optimizer->group_count;
@@ -300,6 +302,25 @@ static enum tik_status check_shape(const struct tik_optimizer *optimizer,
     return TIK_OK;
 }
 
+/* Both sides as a BLAS counts them. */
+static enum tik_status check_matrix(const struct tik_group *group, const struct tik_tensor *tensor)
+{
+    const char *rule = group->policy.rule->info.name;
+    if (!group->policy.rule->info.matrices)
+        return TIK_OK;
+    if (tensor->rank != 2)
+        return tik_error_set(
+            TIK_ERROR_ARGUMENT,
+            "tensor %s has rank %zu, and rule %s takes matrices, which have rank 2: "
+            "put it into a group of another rule, or give it the shape of a matrix",
+            tensor->name, tensor->rank, rule);
+    if (tensor->shape[0] > INT32_MAX || tensor->shape[1] > INT32_MAX)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "tensor %s is %zu x %zu; rule %s takes sides of at most %" PRId32,
+                             tensor->name, tensor->shape[0], tensor->shape[1], rule, INT32_MAX);
+    return TIK_OK;
+}
+
 static enum tik_status check_memory(const struct tik_optimizer *optimizer,
                                     const struct tik_tensor *tensor, size_t count)
 {
@@ -334,13 +355,14 @@ static enum tik_status check_memory(const struct tik_optimizer *optimizer,
 /* What the group's tensors have beside parameter and gradient, and where it starts. */
 static void lay_out(const struct tik_group *group, struct tik_layout *layout)
 {
-    const char *names[TIK_ARRAYS + 1];
     float initial[TIK_MAX_STATES];
     tik_policy_initial(&group->policy, initial);
     *layout = (struct tik_layout){0};
-    layout->count = tik_plan_arrays(&group->plan, layout->number, names);
+    layout->count = tik_plan_arrays(&group->plan, layout->array);
+    layout->iterated = group->plan.variant->iteration != NULL;
     for (size_t k = 0; k < layout->count; k++) {
-        const size_t number = layout->number[k];
+        const size_t number = layout->array[k].number;
+        layout->states += layout->array[k].name != NULL;
         if (number < TIK_MAX_STATES)
             layout->start[k] = (struct tik_start){
                 .value = initial[number],
@@ -348,6 +370,9 @@ static void lay_out(const struct tik_group *group, struct tik_layout *layout)
             };
         if (number == TIK_EMA)
             layout->start[k].param = !group->policy.ema_debias;
+        if (number == TIK_LOW)
+            layout->start[k] = (struct tik_start){
+                .param = true, .copy = group->plan.copy, .scalars = tik_copies_scalars(group)};
     }
 }
 
@@ -364,9 +389,15 @@ enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer, size_t
     size_t count = 0, number = 0;
     status = check_shape(optimizer, tensor, &count);
     if (status == TIK_OK)
+        status = check_matrix(&optimizer->groups[group], tensor);
+    if (status == TIK_OK)
         status = check_memory(optimizer, tensor, count);
     if (status == TIK_OK)
         status = tik_optimizer_check(optimizer);
+    /* What is rounded by chance is so by the count of steps. */
+    const struct tik_copy_stage *copy = optimizer->groups[group].plan.copy;
+    if (status == TIK_OK && copy != NULL && copy->random)
+        status = tik_guard_learn(optimizer);
     struct tik_layout layout;
     if (status == TIK_OK) {
         lay_out(&optimizer->groups[group], &layout);
@@ -405,13 +436,15 @@ static enum tik_status find_part(struct tik_optimizer *optimizer, size_t tensor,
     if (status != TIK_OK)
         return status;
     const struct tik_entry *entry = &optimizer->store.tensors[tensor];
-    const size_t states = optimizer->store.pieces[entry->piece].layout.count;
-    if (part < TIK_PARAM || part >= (int)states)
+    const struct tik_layout *layout = &optimizer->store.pieces[entry->piece].layout;
+    const bool copies = layout->count > layout->states;
+    if (part < (copies ? TIK_COPY : TIK_PARAM) || part >= (int)layout->states)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "part %d of tensor %s: allowed is TIK_PARAM, TIK_GRAD, and TIK_STATE "
-                             "+ slot for its %zu states",
-                             part, entry->name, states);
-    *array = (size_t)(part - TIK_PARAM);
+                             "+ slot for its %zu states%s",
+                             part, entry->name, layout->states,
+                             copies ? ", and TIK_COPY" : "; it has no copy");
+    *array = part == TIK_COPY ? 2 + layout->states : (size_t)(part - TIK_PARAM);
     const enum tik_status whole = tik_optimizer_check(optimizer);
     return whole == TIK_OK ? tik_optimizer_settle(optimizer, tik_optimizer_commit(optimizer))
                            : whole;
@@ -428,15 +461,18 @@ static enum tik_status write_array(struct tik_optimizer *optimizer, const struct
         status = tik_piece_write(store, piece, array, entry->first, entry->count, values);
     const bool untouched = array == 0 && optimizer->groups[entry->group].steps == 0;
     for (size_t k = 0; k < piece->layout.count && untouched && status == TIK_OK; k++)
-        if (piece->layout.start[k].param)
+        if (piece->layout.start[k].param && piece->layout.start[k].copy == NULL)
             status = tik_piece_write(store, piece, 2 + k, entry->first, entry->count, values);
-    return status;
+    return status == TIK_OK && array == 0 ? tik_copies_write(optimizer, entry, values) : status;
 }
 
 enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer, size_t tensor, int part,
                                     const float *values)
 {
     size_t array = 0;
+    if (part == TIK_COPY)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "part TIK_COPY is not written: it follows the parameter, TIK_PARAM");
     const enum tik_status status = find_part(optimizer, tensor, part, &array);
     if (status != TIK_OK)
         return status;
@@ -449,7 +485,7 @@ enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer, size_t tens
 }
 
 enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer, size_t tensor, int part,
-                                   float *values)
+                                   void *values)
 {
     size_t array = 0;
     const enum tik_status status = find_part(optimizer, tensor, part, &array);
@@ -479,9 +515,30 @@ enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t ten
     const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
     uint64_t begin;
     struct tik_buffer *memory = tik_piece_array(piece, array, &begin);
-    const bool host = piece->kind == TIK_MEMORY_HOST && part < TIK_STATE;
+    const bool host = piece->kind == TIK_MEMORY_HOST && array < 2;
     *buffer = host || piece->stream != NULL ? NULL : optimizer->backend->ops->memory_handle(memory);
     *offset = (size_t)(begin + entry->first);
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_host(struct tik_optimizer *optimizer, size_t tensor, int part,
+                                   void **values)
+{
+    size_t array = 0;
+    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    if (status != TIK_OK)
+        return status;
+    if (values == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "values is NULL");
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
+    uint64_t begin = 0;
+    char *memory =
+        piece->stream != NULL
+            ? (char *)tik_stream_array(piece, array)
+            : optimizer->backend->ops->memory_host(tik_piece_array(piece, array, &begin));
+    const size_t size = tik_layout_size(&piece->layout, array);
+    *values = memory != NULL ? memory + (begin + entry->first) * size : NULL;
     return TIK_OK;
 }
 

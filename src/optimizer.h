@@ -67,7 +67,8 @@ struct tik_optimizer {
     size_t many_capacity;
     unsigned gathered; /* gradients accumulated since the last step */
     struct tik_optimizer_stats stats;
-    uint64_t sample; /* counter of sampled blocks */
+    uint64_t sample;    /* counter of sampled blocks */
+    bool blas_prepared; /* or found wanting */
     bool torn;
 };
 
@@ -92,6 +93,18 @@ void tik_optimizer_needs(const struct tik_optimizer *optimizer, struct tik_needs
 
 /* The store, committed for them; and control and rows, where they are used. */
 enum tik_status tik_optimizer_commit(struct tik_optimizer *optimizer);
+
+/* ---- copies.c ---- */
+
+/* The words of a group's copies with the steps that it has taken. */
+struct copy_scalars tik_copies_scalars(const struct tik_group *group);
+
+/* The copy of a tensor's parameters becomes that of `param`; nothing where it has none. */
+enum tik_status tik_copies_write(struct tik_optimizer *optimizer, const struct tik_entry *entry,
+                                 const float *param);
+
+/* The group's copies become those of the steps that it has now, where the steps decide. */
+enum tik_status tik_copies_restore(struct tik_optimizer *optimizer, size_t group);
 
 /* ---- guard.c ---- */
 

@@ -3,6 +3,15 @@
 
 #include "penalties/options.h"
 
+const char tik_no_share[] =
+    "a decoupled decay takes the same share of every parameter, which is the "
+    "l2 penalty's alone; decoupled from the rule, this one is proximal";
+const char tik_no_gradient[] =
+    "a set has no gradient and takes no share: parameters are projected into it after the step";
+const char tik_no_form[] =
+    "where each element has its own step, the proximal point of a whole row, "
+    "column or tensor has no closed form";
+
 const char *const tik_all_applications[] = {"coupled", "decoupled", "proximal", NULL};
 const char *const tik_smooth_applications[] = {"coupled", "proximal", NULL};
 const char *const tik_proximal_only[] = {"proximal", NULL};

@@ -97,6 +97,7 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
         .variant = policy->rule->choose(policy->option),
         .maximize = tik_policy_option(policy, "maximize") != 0,
         .ema = policy->ema_decay > 0,
+        .copy = tik_copy_find(policy->copy_format, policy->copy_rounding),
         .report = report,
     };
     struct entry entries[TIK_PENALTY_SLOTS];
@@ -107,8 +108,8 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
         const bool on_units = slot->group != NULL && !slot->group_coupled;
         plan->moved |= on_units || slot->proximal.name != NULL || slot->own.name != NULL;
         if (on_units)
-            plan->late = report || plan->ema || plan->variant->after != NULL ||
-                         plan->variant->follow != NULL;
+            plan->late = report || plan->ema || plan->copy != NULL ||
+                         plan->variant->after != NULL || plan->variant->follow != NULL;
     }
 }
 
@@ -127,9 +128,9 @@ void tik_plan_group(const struct tik_gather *gather, const struct tik_group_form
 bool tik_plan_elementwise(const struct tik_plan *plan)
 {
     const struct tik_gather *gather = &plan->gather;
-    bool alone = plan->variant->measure == NULL && !plan->ema && !plan->report &&
-                 !plan->cumulative && !gather->mean && !gather->guard && !gather->zero_grad &&
-                 !gather->unscale &&
+    bool alone = plan->variant->measure == NULL && !plan->ema && plan->copy == NULL &&
+                 !plan->report && !plan->cumulative && !gather->mean && !gather->guard &&
+                 !gather->zero_grad && !gather->unscale &&
                  (gather->clip == TIK_CLIP_NONE || gather->clip == TIK_CLIP_ALL);
     for (size_t i = 0; i < plan->penalty_count; i++)
         alone &= plan->penalty[i].group == NULL;
@@ -144,27 +145,21 @@ size_t tik_plan_coupled_group(const struct tik_plan *plan)
     return slot;
 }
 
-size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
-                       const char *names[TIK_ARRAYS + 1])
+size_t tik_plan_arrays(const struct tik_plan *plan, struct tik_array arrays[TIK_ARRAYS])
 {
     size_t count = 0;
-    for (; count < plan->variant->state_count; count++) {
-        numbers[count] = count;
-        names[count] = plan->variant->states[count];
-    }
+    for (; count < plan->variant->state_count; count++)
+        arrays[count] = (struct tik_array){count, sizeof(float), plan->variant->states[count]};
     const struct {
         bool used;
-        size_t number;
-        const char *name;
-    } others[] = {{plan->gather.mean, TIK_SUM, "grad_sum"},
-                  {plan->ema, TIK_EMA, "ema"},
-                  {plan->cumulative, TIK_PAID, "q"}};
+        struct tik_array array;
+    } others[] = {{plan->gather.mean, {TIK_SUM, sizeof(float), "grad_sum"}},
+                  {plan->ema, {TIK_EMA, sizeof(float), "ema"}},
+                  {plan->cumulative, {TIK_PAID, sizeof(float), "q"}},
+                  {plan->copy != NULL, {TIK_LOW, sizeof(uint16_t), NULL}}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (others[i].used) {
-            numbers[count] = others[i].number;
-            names[count++] = others[i].name;
-        }
-    names[count] = NULL;
+        if (others[i].used)
+            arrays[count++] = others[i].array;
     return count;
 }
 
@@ -213,6 +208,7 @@ void tik_plan_values(const struct tik_plan *plan, const struct tik_policy *polic
     values->row.step.decay = (float)decay;
     values->row.step.ema_decay = (float)policy->ema_decay;
     values->row.step.ema_intake = (float)(1 - policy->ema_decay);
+    values->row.step.copy = tik_copy_scalars(policy->copy_seed, step);
 }
 
 /* ---- text ---- */
@@ -267,15 +263,16 @@ static void add_clip(struct text *text, const struct tik_plan *plan)
 
 static void add_measure(struct text *text, const struct tik_variant *variant)
 {
-    const struct tik_measure *measure = variant->measure;
+    static const struct tik_measure none = {.measure = "measure_none", .ratio_of = "ratio_of_none"};
+    const struct tik_measure *measure = variant->measure != NULL ? variant->measure : &none;
+    const struct tik_iteration *iteration = variant->iteration;
     add(text, " -DSTATES=%zu -DSTORED=%zu -DRATIO=%d -DRATIO_IN=%s", variant->state_count,
-        measure != NULL && measure->states > 0 ? variant->state_count - measure->states
-                                               : variant->state_count,
-        measure != NULL, measure != NULL ? measure->ratio_in : "ratio_none");
-    add(text, " -DMEASURE=%s -DRATIO_OF=%s -DMEASURED=%zu",
-        measure != NULL ? measure->measure : "measure_none",
-        measure != NULL ? measure->ratio_of : "ratio_of_none",
-        measure != NULL ? measure->states : 0);
+        variant->state_count - measure->states, measure->ratio_in != NULL,
+        stage_name(measure->ratio_in, "ratio_none"));
+    add(text, " -DMEASURE=%s -DRATIO_OF=%s -DMEASURES=%zu -DMEASURED=%zu", measure->measure,
+        measure->ratio_of, measure->reads, measure->states);
+    add(text, " -DITERATED=%d -DADJUST=%s", iteration != NULL,
+        iteration != NULL ? iteration->adjust : "adjust_none");
 }
 
 /* The rule, and how the frame takes its step. */
@@ -287,8 +284,8 @@ static void add_rule(struct text *text, const struct tik_plan *plan)
     add(text, " -DDIRECTION=%s -DBEFORE=%s -DBEHIND=%s -DRULE=%s -DSCALARS=%s_scalars",
         plan->maximize ? "ascend" : "descend", plan->order == TIK_ORDER_BEFORE ? "decay" : "stay",
         plan->order == TIK_ORDER_AFTER ? "decay" : "stay", variant->stage, plan->rule->stem);
-    add(text, " -DFROM=%s -DTAKE=%s -DSUBTRACT=%s -DITERATE=%d -DMOVED=%d",
-        follows ? "from_iterate" : "from_parameter", beside ? "take_decay_and_step" : "take_step",
+    add(text, " -DFROM=%s -DTAKE=%s -DSUBTRACT=%s -DFOLLOWS=%d -DMOVED=%d",
+        follows ? "from_state" : "from_parameter", beside ? "take_decay_and_step" : "take_step",
         plan->rule->replaces ? "replace" : "subtract", follows, follows && plan->moved);
     add(text, " -DFOLLOW=%s -DAFTER=%s -DSTATES_AFTER=%zu",
         stage_name(variant->follow, "follow_none"), stage_name(variant->after, "after_none"),
@@ -305,6 +302,9 @@ static void define_step(struct text *text, const struct tik_plan *plan)
         stage_name(plan->diagonal ? plan->variant->rate : NULL, "rate_none"), plan->cumulative);
     add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d", plan->gather.mean, plan->ema,
         plan->report, plan->late);
+    add(text, " -DCOPY=%s -DCOPIES=%d -DRANDOM=%d",
+        plan->copy != NULL ? plan->copy->name : "copy_none", plan->copy != NULL,
+        plan->copy != NULL && plan->copy->random);
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++) {
         const struct tik_plan_penalty *slot = &plan->penalty[i];
         add(text, " -DCOUPLED_%zu=%s -DPROXIMAL_%zu=%s -DVALUE_%zu=%s", i,
@@ -394,8 +394,8 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
                  a->variant == b->variant && a->maximize == b->maximize &&
                  a->decoupled == b->decoupled && a->order == b->order &&
                  a->diagonal == b->diagonal && a->cumulative == b->cumulative && a->ema == b->ema &&
-                 a->report == b->report && a->late == b->late && a->packed == b->packed &&
-                 a->group == b->group;
+                 a->copy == b->copy && a->report == b->report && a->late == b->late &&
+                 a->packed == b->packed && a->group == b->group;
     for (size_t i = 0; i < TIK_PENALTY_SLOTS; i++)
         equal &= same_stages(&a->penalty[i], &b->penalty[i]);
     return equal;

@@ -8,6 +8,7 @@
 #include <tikhonov/policy.h>
 #include <tikhonov/schedule.h>
 
+#include "copy.h"
 #include "table.h"
 
 /* What the gradients of one optimizer go through before the rules, the same for all groups. */
@@ -46,12 +47,13 @@ struct tik_plan {
     const struct tik_rule_row *rule; /* from here on of TIK_PROGRAM_STEP alone */
     const struct tik_variant *variant;
     bool maximize;
-    bool decoupled;  /* p - (decay*p + step) instead of p - step */
-    bool diagonal;   /* a proximal stage asks for each element's own step, */
-    bool cumulative; /* or for what it has paid */
+    bool decoupled;       /* p - (decay*p + step) instead of p - step */
+    bool diagonal;        /* a proximal stage asks for each element's own step, */
+    bool cumulative;      /* or for what it has paid */
     enum tik_order order; /* of the decoupled decay */
-    bool moved;      /* there is a proximal stage */
+    bool moved;           /* there is a proximal stage */
     bool ema;
+    const struct tik_copy_stage *copy; /* NULL: none */
     bool report;
     uint32_t packed; /* tensors in buffers of their own that one launch takes; 0: of one tensor */
     bool late;       /* what reads the new p comes after penalties on units */
@@ -95,10 +97,15 @@ size_t tik_plan_coupled_group(const struct tik_plan *plan);
 
 /*
  * Arrays that a tensor under the plan has beside parameter and gradient, in the order in which they
- * are stored: for each its number in the kernels (below TIK_ARRAYS) and its name. Returns how many.
+ * are stored: the states, and the low-precision copy, which is none. Returns how many.
  */
-size_t tik_plan_arrays(const struct tik_plan *plan, size_t numbers[TIK_ARRAYS],
-                       const char *names[TIK_ARRAYS + 1]);
+struct tik_array {
+    size_t number;    /* in the kernels, below TIK_ARRAYS */
+    size_t size;      /* bytes of an element */
+    const char *name; /* of a state; NULL: it is none */
+};
+
+size_t tik_plan_arrays(const struct tik_plan *plan, struct tik_array arrays[TIK_ARRAYS]);
 
 /* The name of the index-th scalar that a group carries from step to step; NULL past the end. */
 const char *tik_plan_carried(const struct tik_plan *plan, size_t index);

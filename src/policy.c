@@ -163,6 +163,14 @@ enum tik_status tik_policy_add_penalty(struct tik_policy *policy, const char *na
     return TIK_OK;
 }
 
+/* Why the mathematics has no such application of the penalty; NULL: it has, or it is none. */
+static const char *forbids_application(const struct tik_penalty_row *row, const char *application)
+{
+    if (strcmp(application, "coupled") == 0)
+        return row->not_coupled;
+    return strcmp(application, "decoupled") == 0 ? row->not_decoupled : NULL;
+}
+
 static enum tik_status set_penalty_option(struct tik_policy *policy, size_t index, const char *name,
                                           const char *text, double value)
 {
@@ -172,11 +180,18 @@ static enum tik_status set_penalty_option(struct tik_policy *policy, size_t inde
     struct tik_policy_penalty *penalty = &policy->penalty[index];
     char owner[64];
     snprintf(owner, sizeof owner, "penalty %s", penalty->row->info.name);
-    if (penalty->row->scope != NULL && strcmp(name, "metric") == 0)
-        return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "%s has no option metric: where each element has its own step, the "
-                             "proximal point of a whole row, column or tensor has no closed form",
-                             owner);
+    if (penalty->row->not_diagonal != NULL && strcmp(name, "metric") == 0)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s has no option metric: %s", owner,
+                             penalty->row->not_diagonal);
+    const char *why = text != NULL && strcmp(name, "application") == 0
+                          ? forbids_application(penalty->row, text)
+                          : NULL;
+    if (why != NULL) {
+        const struct tik_penalty_info *info = &penalty->row->info;
+        const size_t i = tik_option_find(info->options, info->option_count, name);
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s: application is '%s': %s; allowed is %s",
+                             owner, text, why, info->options[i].range);
+    }
     return set_option(penalty->row->info.options, penalty->row->info.option_count, owner, name,
                       text, value, penalty->option);
 }
@@ -240,6 +255,25 @@ enum tik_status tik_policy_eval_weight(const struct tik_policy *policy, double *
                              "it is evaluated at; allowed is a beta1 above 0",
                              rule->info.name);
     *weight = share;
+    return TIK_OK;
+}
+
+enum tik_status tik_policy_set_copy(struct tik_policy *policy, enum tik_copy_format format,
+                                    enum tik_copy_rounding rounding, uint64_t seed)
+{
+    if (policy == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "policy is NULL");
+    if ((unsigned)format > TIK_COPY_FP16)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "format of the copy is %d; allowed is TIK_COPY_NONE, _BF16, _FP16",
+                             (int)format);
+    if ((unsigned)rounding > TIK_COPY_STOCHASTIC)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "rounding of the copy is %d; allowed is TIK_COPY_NEAREST, _STOCHASTIC",
+                             (int)rounding);
+    policy->copy_format = format;
+    policy->copy_rounding = rounding;
+    policy->copy_seed = seed;
     return TIK_OK;
 }
 
@@ -349,10 +383,11 @@ static enum tik_status check_metric(const struct tik_policy *policy,
                              "proximal: the others have no metric",
                              name);
     if (policy->rule->choose(policy->option)->rate == NULL)
-        return tik_error_set(TIK_ERROR_ARGUMENT,
-                             "penalty %s: metric is diagonal, and rule %s gives no element a step "
-                             "of its own; allowed is euclidean",
-                             name, rule);
+        return tik_error_set(
+            TIK_ERROR_ARGUMENT,
+            "penalty %s: metric is diagonal, and rule %s %s; allowed is euclidean", name, rule,
+            policy->rule->no_metric != NULL ? policy->rule->no_metric
+                                            : "gives no element a step of its own");
     return TIK_OK;
 }
 

@@ -20,6 +20,9 @@ struct tik_policy {
     struct tik_policy_penalty penalty[TIK_MAX_PENALTIES];
     double ema_decay; /* 0: no average */
     bool ema_debias;
+    enum tik_copy_format copy_format;
+    enum tik_copy_rounding copy_rounding;
+    uint64_t copy_seed;
 };
 
 /* The value of an option that the rule may not have: 0 then. */

@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include "optimizer.h"
+#include "scalar/numeric.h"
 
 const char *const tik_kernel_names[TIK_KERNELS] = {
     [TIK_ACCUMULATE] = "tik_accumulate",
@@ -11,6 +12,8 @@ const char *const tik_kernel_names[TIK_KERNELS] = {
     [TIK_GROUP_FACTORS] = "tik_group_factors",
     [TIK_MEASURE] = "tik_measure",
     [TIK_RATIOS] = "tik_ratios",
+    [TIK_NORMALIZE] = "tik_normalize",
+    [TIK_PRODUCT] = "tik_product",
     [TIK_STEP_MANY] = "tik_step_many",
     [TIK_STEP] = "tik_step",
     [TIK_GROUP_SCALE] = "tik_group_scale",
@@ -61,17 +64,19 @@ struct list {
     size_t count, many_count;
 };
 
-/* What a launch over one piece has, whatever its kernel. */
-static void add(struct list *list, enum tik_kernel kernel, struct tik_program *program,
-                size_t number, enum tik_scope scope, size_t slot)
+/* What a launch over one piece has, whatever its kernel. NULL where they are counted alone. */
+static struct tik_launch *add(struct list *list, enum tik_kernel kernel,
+                              struct tik_program *program, size_t number, enum tik_scope scope,
+                              size_t slot)
 {
     const struct tik_optimizer *optimizer = list->optimizer;
     const struct tik_piece *piece = &optimizer->store.pieces[number];
     if (list->launches == NULL) {
         list->count++;
-        return;
+        return NULL;
     }
-    list->launches[list->count++] = (struct tik_launch){
+    struct tik_launch *launch = &list->launches[list->count++];
+    *launch = (struct tik_launch){
         .kernel = kernel,
         .program = program,
         .spans = *list->view->spans(list->view->self, number, scope),
@@ -84,6 +89,7 @@ static void add(struct list *list, enum tik_kernel kernel, struct tik_program *p
         .values = &optimizer->groups[piece->group].values,
         .stream = list->view->copied ? NULL : piece->stream,
     };
+    return launch;
 }
 
 static bool is_empty(const struct tik_optimizer *optimizer, size_t piece)
@@ -131,7 +137,7 @@ static void add_units(struct list *list, enum tik_kernel kernel, size_t i, size_
     if (list->launches == NULL || penalty->group_coupled || plan->variant->follow == NULL)
         return;
     struct tik_launch *launch = &list->launches[list->count - 1];
-    launch->arrays.param = list->view->work->iterate;
+    launch->arrays.param = list->view->work->stepped;
     launch->at.param = 0;
 }
 
@@ -158,17 +164,118 @@ static void add_penalties(struct list *list, size_t i, bool coupled)
             add_penalty(list, i, slot);
 }
 
+/* ---- rules that iterate on matrices: cl/iterate.cl ---- */
+
+/* Where the matrices of a piece are, and where they will be: they change places at each step. */
+struct iteration {
+    struct list *list;
+    struct tik_program *program;
+    size_t piece;
+    struct tik_buffer *now, *next;
+};
+
+/* c <- alpha*a*b + beta*d for a batch of m x n results; the caller sets what differs from 1 and 0. */
+static void add_product(const struct iteration *it, const struct tik_batch *batch,
+                        const struct tik_operands *operands)
+{
+    struct tik_launch *l = add(it->list, TIK_PRODUCT, it->program, it->piece, TIK_SCOPE_TENSOR, 0);
+    if (l == NULL)
+        return;
+    l->product = *operands;
+    l->product.scalars.m = batch->rows;
+    l->product.scalars.count = batch->count;
+    l->product.large = batch->large;
+    const uint64_t rows = (uint64_t)batch->rows * batch->count;
+    const uint64_t work = (uint64_t)operands->scalars.n * operands->scalars.k;
+    l->spans = (struct tik_spans){.units = rows, .blocks = rows * work / TIK_BLOCK + 1};
+}
+
+/* A <- X X^T;  B <- c*A A + b*A;  X <- B X + a*X */
+static void add_iteration(struct iteration *it, const struct tik_batch *batch,
+                          const struct tik_polynomial *k)
+{
+    const struct tik_workspace *work = it->list->view->work;
+    struct tik_buffer *const *gram = work->grams;
+    const uint32_t m = batch->rows, n = batch->cols;
+    const uint64_t at = batch->first;
+    add_product(
+        it, batch,
+        &(struct tik_operands){{.a = at, .b = at, .n = m, .k = n, .transposed = 1, .alpha = 1},
+                               .a = it->now,
+                               .b = it->now,
+                               .c = gram[0]});
+    add_product(it, batch,
+                &(struct tik_operands){{.n = m, .k = m, .alpha = k->c, .beta = k->b},
+                                       .a = gram[0],
+                                       .b = gram[0],
+                                       .d = gram[0],
+                                       .c = gram[1]});
+    add_product(it, batch,
+                &(struct tik_operands){
+                    {.b = at, .c = at, .d = at, .n = n, .k = m, .alpha = 1, .beta = k->a},
+                    .a = gram[1],
+                    .b = it->now,
+                    .d = it->now,
+                    .c = it->next});
+}
+
+/* Rounded to nearest whatever mode the caller has set. */
+static void read_polynomial(const struct tik_group *group, struct tik_polynomial *polynomial)
+{
+    fenv_t saved;
+    tik_numeric_enter(&saved);
+    group->plan.variant->iteration->polynomial(group->policy.option, polynomial);
+    tik_numeric_leave(&saved);
+}
+
+/* Returns where the matrices are in the end. */
+static struct tik_buffer *add_iterations(struct list *list, size_t i, struct tik_program *program)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    const struct tik_group *group = &list->optimizer->groups[piece->group];
+    struct tik_buffer *const *iterates = list->view->work->iterates;
+    struct iteration it = {list, program, i, iterates[0], iterates[1]};
+    struct tik_polynomial polynomial;
+    read_polynomial(group, &polynomial);
+    for (unsigned step = 0; step < polynomial.steps; step++) {
+        for (size_t b = 0; b < piece->batch_count; b++)
+            add_iteration(&it, &piece->batches[b], &polynomial);
+        struct tik_buffer *old = it.now;
+        it.now = it.next;
+        it.next = old;
+    }
+    return it.now;
+}
+
+/* What a rule with norms of its tensors has before its step; returns what it iterated to, if so. */
+static struct tik_buffer *add_measure(struct list *list, size_t i, struct tik_program *program,
+                                      bool iterates)
+{
+    struct tik_buffer *first = iterates ? list->view->work->iterates[0] : NULL;
+    struct tik_launch *l = add(list, TIK_MEASURE, program, i, TIK_SCOPE_TENSOR, 0);
+    if (l != NULL)
+        l->iterate = first;
+    add(list, TIK_RATIOS, program, i, TIK_SCOPE_TENSOR, 0);
+    if (!iterates)
+        return NULL;
+    l = add(list, TIK_NORMALIZE, program, i, TIK_SCOPE_TENSOR, 0);
+    if (l != NULL)
+        l->iterate = first;
+    return add_iterations(list, i, program);
+}
+
 static void add_piece(struct list *list, size_t i)
 {
     const size_t group = list->optimizer->store.pieces[i].group;
     const struct tik_plan *plan = &list->optimizer->groups[group].plan;
     struct tik_program *program = list->view->program(list->view->self, group);
     add_penalties(list, i, true);
-    if (plan->variant->measure != NULL) {
-        add(list, TIK_MEASURE, program, i, TIK_SCOPE_TENSOR, 0);
-        add(list, TIK_RATIOS, program, i, TIK_SCOPE_TENSOR, 0);
-    }
-    add(list, TIK_STEP, program, i, TIK_SCOPE_TENSOR, 0);
+    struct tik_buffer *iterate = NULL;
+    if (plan->variant->measure != NULL)
+        iterate = add_measure(list, i, program, plan->variant->iteration != NULL);
+    struct tik_launch *l = add(list, TIK_STEP, program, i, TIK_SCOPE_TENSOR, 0);
+    if (l != NULL)
+        l->iterate = iterate;
     add_penalties(list, i, false);
     if (plan->late)
         add(list, TIK_LATE, program, i, TIK_SCOPE_TENSOR, 0);

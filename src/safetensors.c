@@ -101,19 +101,33 @@ static enum tik_status reserve(struct tik_tensors *tensors)
     return TIK_OK;
 }
 
+const char *tik_dtype_name(enum tik_dtype dtype)
+{
+    static const char *const names[] = {
+        [TIK_DTYPE_F32] = "F32", [TIK_DTYPE_BF16] = "BF16", [TIK_DTYPE_F16] = "F16"};
+    return names[dtype];
+}
+
+size_t tik_dtype_size(enum tik_dtype dtype)
+{
+    return dtype == TIK_DTYPE_F32 ? sizeof(float) : sizeof(uint16_t);
+}
+
 enum tik_status tik_tensors_allocate(struct tik_named_tensor *tensor)
 {
+    const size_t size = tik_dtype_size(tensor->dtype);
     /* One element at least, so that `data` is never NULL. */
-    tensor->data = calloc(tensor->count > 0 ? tensor->count : 1, sizeof(float));
+    tensor->data = calloc(tensor->count > 0 ? tensor->count : 1, size);
     if (tensor->data == NULL)
-        return tik_error_memory("the data of a tensor", tensor->count * sizeof(float));
+        return tik_error_memory("the data of a tensor", tensor->count * size);
     return TIK_OK;
 }
 
-enum tik_status tik_tensors_append(struct tik_tensors *tensors, const char *name, size_t rank,
-                                   const size_t *shape, bool with_data)
+enum tik_status tik_tensors_append(struct tik_tensors *tensors, const char *name,
+                                   enum tik_dtype dtype, size_t rank, const size_t *shape,
+                                   bool with_data)
 {
-    struct tik_named_tensor tensor = {.rank = rank};
+    struct tik_named_tensor tensor = {.rank = rank, .dtype = dtype};
     if (!tik_shape_count(rank, shape, &tensor.count))
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "tensor '%s': its shape has more elements than memory can hold", name);
@@ -169,6 +183,16 @@ static size_t position(const struct tik_tensors *tensors, const char *name, bool
 enum tik_status tik_tensors_add(struct tik_tensors *tensors, const char *name, size_t rank,
                                 const size_t *shape, const float *data)
 {
+    return tik_tensors_add_as(tensors, name, TIK_DTYPE_F32, rank, shape, data);
+}
+
+enum tik_status tik_tensors_add_as(struct tik_tensors *tensors, const char *name,
+                                   enum tik_dtype dtype, size_t rank, const size_t *shape,
+                                   const void *data)
+{
+    if ((unsigned)dtype > TIK_DTYPE_F16)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "dtype is %d; allowed is TIK_DTYPE_F32, _BF16, _F16", (int)dtype);
     if (tensors == NULL || name == NULL || (rank > 0 && shape == NULL))
         return tik_error_set(TIK_ERROR_ARGUMENT, "a tensor needs a collection, a name and a shape; "
                                                  "one of them is NULL");
@@ -182,7 +206,7 @@ enum tik_status tik_tensors_add(struct tik_tensors *tensors, const char *name, s
     if (found)
         return tik_error_set(TIK_ERROR_ARGUMENT, "tensor '%s': there is one of that name already",
                              name);
-    const enum tik_status status = tik_tensors_append(tensors, name, rank, shape, true);
+    const enum tik_status status = tik_tensors_append(tensors, name, dtype, rank, shape, true);
     if (status != TIK_OK)
         return status;
 
@@ -192,7 +216,7 @@ enum tik_status tik_tensors_add(struct tik_tensors *tensors, const char *name, s
     tensors->keys[place] = key;
     const struct tik_named_tensor *tensor = &tensors->items[last];
     if (data != NULL && tensor->count > 0)
-        memcpy(tensor->data, data, tensor->count * sizeof *data);
+        memcpy(tensor->data, data, tensor->count * tik_dtype_size(dtype));
     return TIK_OK;
 }
 
@@ -207,7 +231,11 @@ static void show(const struct tik_named_tensor *tensor, struct tik_tensor_view *
                                      .rank = tensor->rank,
                                      .count = tensor->count,
                                      .shape = tensor->shape,
-                                     .data = tensor->data};
+                                     .dtype = tensor->dtype};
+    if (tensor->dtype == TIK_DTYPE_F32)
+        view->data = tensor->data;
+    else
+        view->words = tensor->data;
 }
 
 enum tik_status tik_tensors_at(const struct tik_tensors *tensors, size_t index,

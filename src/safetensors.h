@@ -17,8 +17,13 @@ struct tik_named_tensor {
     char *name;
     size_t rank, count;
     size_t *shape;
-    float *data; /* NULL only while a file is being read */
+    enum tik_dtype dtype;
+    void *data; /* NULL only while a file is being read */
 };
+
+/* What a file calls it, and the bytes of an element. */
+const char *tik_dtype_name(enum tik_dtype dtype);
+size_t tik_dtype_size(enum tik_dtype dtype);
 
 /* One entry of the index. */
 struct tik_tensor_key {
@@ -48,8 +53,9 @@ bool tik_text_is_utf8(const char *text, size_t length);
  * Appends a tensor of zeros (`with_data`) or one that has no data yet, without a look at the names
  * that are there: tik_tensors_sort must follow before anything is searched.
  */
-enum tik_status tik_tensors_append(struct tik_tensors *tensors, const char *name, size_t rank,
-                                   const size_t *shape, bool with_data);
+enum tik_status tik_tensors_append(struct tik_tensors *tensors, const char *name,
+                                   enum tik_dtype dtype, size_t rank, const size_t *shape,
+                                   bool with_data);
 void tik_tensors_sort(struct tik_tensors *tensors);
 enum tik_status tik_tensors_allocate(struct tik_named_tensor *tensor);
 
@@ -58,9 +64,9 @@ enum tik_status tik_tensors_append_metadata(struct tik_tensors *tensors, const c
                                             const char *value);
 
 /*
- * Words between the host's order and the file's, which is little-endian: the one place that knows.
- * It is its own inverse.
+ * Words of so many bytes between the host's order and the file's, which is little-endian: the one
+ * place that knows. It is its own inverse.
  */
-void tik_words_little(void *words, size_t count);
+void tik_words_little(void *words, size_t size, size_t count);
 
 #endif

@@ -151,7 +151,7 @@ static enum tik_status read_shape(struct tik_header *header, const char *name, c
                                "data_offsets",
                                header->path, name, (unsigned long long)(span->end - span->begin));
     else
-        status = tik_tensors_append(header->tensors, name, rank, shape, false);
+        status = tik_tensors_append(header->tensors, name, TIK_DTYPE_F32, rank, shape, false);
     free(shape);
     return status;
 }

@@ -95,7 +95,7 @@ static enum tik_status read_data(const struct reader *reader, const struct tik_h
                              tensor->count * sizeof(float));
         if (status != TIK_OK)
             return status;
-        tik_words_little(tensor->data, tensor->count);
+        tik_words_little(tensor->data, sizeof(float), tensor->count);
     }
     return TIK_OK;
 }

@@ -10,10 +10,10 @@
 #include "error.h"
 #include "replace.h"
 
-/* Words that are turned into the file's order at a time. */
-#define CHUNK 16384
+/* Bytes that are turned into the file's order at a time: whole words of any size. */
+#define CHUNK 65536
 
-void tik_words_little(void *words, size_t count)
+void tik_words_little(void *words, size_t size, size_t count)
 {
     const uint16_t probe = 1;
     unsigned char first;
@@ -21,10 +21,12 @@ void tik_words_little(void *words, size_t count)
     if (first == 1)
         return;
     unsigned char *bytes = words;
-    for (size_t i = 0; i < count; i++, bytes += 4) {
-        const unsigned char reversed[4] = {bytes[3], bytes[2], bytes[1], bytes[0]};
-        memcpy(bytes, reversed, sizeof reversed);
-    }
+    for (size_t i = 0; i < count; i++, bytes += size)
+        for (size_t k = 0; k < size / 2; k++) {
+            const unsigned char low = bytes[k];
+            bytes[k] = bytes[size - 1 - k];
+            bytes[size - 1 - k] = low;
+        }
 }
 
 static bool add_metadata(cJSON *root, const struct tik_tensors *tensors)
@@ -53,14 +55,15 @@ static bool append_number(cJSON *list, uint64_t number)
 static bool add_tensor(cJSON *root, const struct tik_named_tensor *tensor, uint64_t *offset)
 {
     cJSON *entry = cJSON_AddObjectToObject(root, tensor->name);
-    if (entry == NULL || cJSON_AddStringToObject(entry, "dtype", "F32") == NULL)
+    if (entry == NULL ||
+        cJSON_AddStringToObject(entry, "dtype", tik_dtype_name(tensor->dtype)) == NULL)
         return false;
     cJSON *shape = cJSON_AddArrayToObject(entry, "shape");
     for (size_t i = 0; i < tensor->rank; i++)
         if (!append_number(shape, tensor->shape[i]))
             return false;
     const uint64_t begin = *offset;
-    *offset += (uint64_t)tensor->count * sizeof(float);
+    *offset += (uint64_t)tensor->count * tik_dtype_size(tensor->dtype);
     cJSON *offsets = cJSON_AddArrayToObject(entry, "data_offsets");
     return shape != NULL && append_number(offsets, begin) && append_number(offsets, *offset);
 }
@@ -107,14 +110,15 @@ static enum tik_status write_header(struct tik_replacement *to, const struct tik
 
 static enum tik_status write_data(struct tik_replacement *to, const struct tik_tensors *tensors)
 {
-    float chunk[CHUNK];
+    unsigned char chunk[CHUNK];
     for (size_t i = 0; i < tensors->count; i++) {
         const struct tik_named_tensor *tensor = &tensors->items[i];
-        for (size_t at = 0; at < tensor->count; at += CHUNK) {
-            const size_t count = tensor->count - at < CHUNK ? tensor->count - at : CHUNK;
-            memcpy(chunk, tensor->data + at, count * sizeof *chunk);
-            tik_words_little(chunk, count);
-            const enum tik_status status = tik_replace_write(to, chunk, count * sizeof *chunk);
+        const size_t size = tik_dtype_size(tensor->dtype), bytes = tensor->count * size;
+        for (size_t at = 0; at < bytes; at += CHUNK) {
+            const size_t part = bytes - at < CHUNK ? bytes - at : CHUNK;
+            memcpy(chunk, (const unsigned char *)tensor->data + at, part);
+            tik_words_little(chunk, size, part / size);
+            const enum tik_status status = tik_replace_write(to, chunk, part);
             if (status != TIK_OK)
                 return status;
         }

@@ -11,6 +11,7 @@ struct sampled_block {
     size_t piece;
     struct tik_place place;
     float values[TIK_MAX_PARTS][TIK_BLOCK]; /* param, grad, states before the step */
+    uint16_t low[TIK_BLOCK];                /* the low-precision copy */
 };
 
 struct tik_sample {
@@ -34,10 +35,17 @@ static size_t count_wanted(const struct tik_optimizer *optimizer, const struct t
 }
 
 /* A block of a row or tensor that is changed as a whole says nothing by itself. */
-static enum tik_status check_penalties(const struct tik_optimizer *optimizer)
+static enum tik_status check_whole(const struct tik_optimizer *optimizer)
 {
     for (size_t g = 0; g < optimizer->group_count; g++) {
         const struct tik_plan *plan = &optimizer->groups[g].plan;
+        if (plan->variant->iteration != NULL)
+            return tik_error_set(
+                TIK_ERROR_ARGUMENT,
+                "verify is TIK_VERIFY_SAMPLE, and rule %s of group %zu iterates on "
+                "whole matrices: a block cannot be judged by itself; use "
+                "TIK_VERIFY_ALL or TIK_VERIFY_OFF",
+                plan->rule->info.name, g);
         for (size_t i = 0; i < plan->penalty_count; i++)
             if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
                 return tik_error_set(TIK_ERROR_ARGUMENT,
@@ -47,6 +55,13 @@ static enum tik_status check_penalties(const struct tik_optimizer *optimizer)
                                      g);
     }
     return TIK_OK;
+}
+
+/* Where an array of the block's piece is kept. */
+static void *values_of(struct sampled_block *s, const struct tik_piece *piece, size_t k)
+{
+    const bool low = k >= 2 && piece->layout.array[k - 2].number == TIK_LOW;
+    return low ? (void *)s->low : (void *)s->values[k];
 }
 
 static enum tik_status take_block(struct tik_optimizer *optimizer, size_t i,
@@ -62,14 +77,14 @@ static enum tik_status take_block(struct tik_optimizer *optimizer, size_t i,
     enum tik_status status = TIK_OK;
     for (size_t k = 0; k < 2 + piece->layout.count && status == TIK_OK; k++)
         status = tik_piece_read(&optimizer->store, piece, k, s->place.first, s->place.length,
-                                s->values[k]);
+                                values_of(s, piece, k));
     return status;
 }
 
 enum tik_status tik_sample_create(struct tik_optimizer *optimizer, struct tik_sample **sample)
 {
     const struct tik_store *store = &optimizer->store;
-    enum tik_status status = check_penalties(optimizer);
+    enum tik_status status = check_whole(optimizer);
     if (status != TIK_OK)
         return status;
     size_t bytes = sizeof **sample;
@@ -166,9 +181,10 @@ static void step_block(const struct tik_sample *sample, struct sampled_block *s,
                               .control = &d->control,
                               .clips = d->clips,
                               .factors = d->factors,
+                              .low = s->low,
                               .partial = &partial};
-    for (size_t k = 0; k < piece->layout.count; k++)
-        block.state[piece->layout.number[k]] = s->values[2 + k];
+    for (size_t k = 0; k < piece->layout.states; k++)
+        block.state[piece->layout.array[k].number] = s->values[2 + k];
 
     if (sample->accumulates) {
         tik_scalar_accumulate(plan, &block);
@@ -194,13 +210,17 @@ static enum tik_status compare_block(const struct tik_sample *sample, struct sam
     const struct tik_piece *piece = &store->pieces[s->piece];
     enum tik_status status = TIK_OK;
     for (size_t k = 0; k < 2 + piece->layout.count && status == TIK_OK; k++) {
-        float there[TIK_BLOCK];
+        union {
+            float values[TIK_BLOCK];
+            uint16_t low[TIK_BLOCK];
+        } there;
         if (k == 1 && !store->writes_grad)
             continue;
-        status = tik_piece_read(store, piece, k, s->place.first, s->place.length, there);
+        status = tik_piece_read(store, piece, k, s->place.first, s->place.length, &there);
         if (status != TIK_OK)
             break;
-        *mismatches += tik_verify_compare(there, s->values[k], NULL, s->place.length, loose);
+        *mismatches += tik_verify_array(&piece->layout, k, &there, values_of(s, piece, k),
+                                        s->place.length, loose, 0);
         *words += s->place.length;
     }
     return status;

@@ -1,13 +1,15 @@
 #include "shadow.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "blas.h"
 #include "error.h"
 #include "verify.h"
 
 struct shadow_piece {
-    float *values[TIK_MAX_PARTS];
+    void *values[TIK_MAX_PARTS];
     struct tik_arrays arrays; /* the values, as the scalar path's memory */
     struct tik_spans spans[TIK_SCOPES];
 };
@@ -35,7 +37,8 @@ static struct tik_buffer **array_of(struct shadow_piece *copy, const struct tik_
 {
     if (part == 0)
         return &copy->arrays.param;
-    return part == 1 ? &copy->arrays.grad : &copy->arrays.state[piece->layout.number[part - 2]];
+    return part == 1 ? &copy->arrays.grad
+                     : &copy->arrays.state[piece->layout.array[part - 2].number];
 }
 
 static enum tik_status copy_spans(struct tik_shadow *shadow, size_t i)
@@ -59,10 +62,10 @@ static enum tik_status copy_piece(struct tik_shadow *shadow, size_t i)
     struct tik_optimizer *optimizer = shadow->optimizer;
     const struct tik_piece *piece = &optimizer->store.pieces[i];
     struct shadow_piece *copy = &shadow->pieces[i];
-    const size_t bytes = piece->elements * sizeof(float);
 
     enum tik_status status = copy_spans(shadow, i);
     for (size_t k = 0; k < part_count(piece) && status == TIK_OK; k++) {
+        const size_t bytes = piece->elements * tik_layout_size(&piece->layout, k);
         copy->values[k] = malloc(bytes > 0 ? bytes : 1);
         if (copy->values[k] == NULL)
             return tik_error_memory("the scalar path's copy of a group", bytes);
@@ -256,6 +259,30 @@ static bool bounded(const struct tik_optimizer *optimizer)
     return tik_optimizer_conformance(optimizer) != TIK_EXACT;
 }
 
+/* What an iteration on matrices adds to the distance of parameters, and of their average. */
+static double find_slack(const struct tik_optimizer *optimizer, const struct tik_entry *entry)
+{
+    const struct tik_group *group = &optimizer->groups[entry->group];
+    const struct tik_iteration *iteration = group->plan.variant->iteration;
+    if (iteration == NULL)
+        return 0;
+    struct tik_polynomial polynomial;
+    const double rows = (double)entry->shape[0], cols = (double)entry->shape[1];
+    double lr = group->values.lr;
+    for (size_t i = 0; i < TIK_ROWS && optimizer->gather.guard; i++)
+        lr = fmax(lr, group->lrs[i]);
+    iteration->polynomial(group->policy.option, &polynomial);
+    return iteration->share(group->policy.option, lr, rows, cols) *
+           tik_iteration_bound(&polynomial, rows, cols);
+}
+
+/* The parameters, their average and their copy. */
+static bool follows_param(const struct tik_layout *layout, size_t array)
+{
+    return array == 0 || (array > 1 && (layout->array[array - 2].number == TIK_EMA ||
+                                        layout->start[array - 2].copy != NULL));
+}
+
 enum tik_status tik_shadow_compare(struct tik_shadow *shadow, uint64_t *words, uint64_t *mismatches)
 {
     struct tik_optimizer *optimizer = shadow->optimizer;
@@ -267,17 +294,20 @@ enum tik_status tik_shadow_compare(struct tik_shadow *shadow, uint64_t *words, u
         const struct tik_piece *piece = &store->pieces[entry->piece];
         if (!entry->active || entry->count == 0)
             continue;
-        float *there = malloc(entry->count * sizeof *there);
+        const double slack = loose ? find_slack(optimizer, entry) : 0;
+        void *there = malloc(entry->count * sizeof(float));
         if (there == NULL)
-            return tik_error_memory("a tensor to compare", entry->count * sizeof *there);
+            return tik_error_memory("a tensor to compare", entry->count * sizeof(float));
         for (size_t k = 0; k < part_count(piece) && status == TIK_OK; k++) {
             if (k == 1 && !store->writes_grad)
                 continue;
             status = tik_piece_read(store, piece, k, entry->first, entry->count, there);
             if (status != TIK_OK)
                 break;
-            const float *here = shadow->pieces[entry->piece].values[k] + entry->first;
-            *mismatches += tik_verify_compare(there, here, NULL, entry->count, loose);
+            const char *here = shadow->pieces[entry->piece].values[k];
+            here += entry->first * tik_layout_size(&piece->layout, k);
+            *mismatches += tik_verify_array(&piece->layout, k, there, here, entry->count, loose,
+                                            follows_param(&piece->layout, k) ? slack : 0);
             *words += entry->count;
         }
         free(there);

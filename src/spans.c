@@ -31,7 +31,8 @@ void tik_span_cut(const struct tik_entry *entry, enum tik_scope scope, struct ti
                               .step = row,
                               .stride = 1,
                               .units = 1,
-                              .columns = entry->rank > 1 ? (uint32_t)row : 1};
+                              .columns = entry->rank > 1 ? (uint32_t)row : 1,
+                              .rows = (uint32_t)rows};
     if (scope == TIK_SCOPE_ROW && entry->rank > 1) {
         span->length = row;
         span->units = (uint32_t)rows;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blas.h"
 #include "error.h"
 #include "program.h"
 #include "shadow.h"
@@ -98,6 +99,21 @@ static enum tik_status check_streams(const struct tik_optimizer *optimizer)
     return TIK_OK;
 }
 
+/* A BLAS, where matrices are large; on memory of its own, behind the steps under way. */
+static enum tik_status prepare_blas(struct tik_optimizer *optimizer)
+{
+    if (optimizer->blas_prepared || !tik_matrices_large(&optimizer->store))
+        return TIK_OK;
+    enum tik_status status = TIK_OK;
+    if (optimizer->stats.steps > 0 || optimizer->gathered > 0)
+        status = optimizer->backend->ops->finish(optimizer->backend);
+    if (status != TIK_OK)
+        return status;
+    tik_blas_prepare(optimizer->context, optimizer->backend);
+    optimizer->blas_prepared = true;
+    return TIK_OK;
+}
+
 static bool needs_norm(const struct tik_optimizer *optimizer)
 {
     return tik_gather_looks(&optimizer->gather) || optimizer->gather.mean;
@@ -166,11 +182,12 @@ void tik_optimizer_needs(const struct tik_optimizer *optimizer, struct tik_needs
             needs->factors = true;
             planes = 1;
         }
-        needs->iterate |= plan->late && plan->variant->follow != NULL;
+        needs->stepped |= plan->late && plan->variant->follow != NULL;
         if (plan->variant->measure != NULL) {
             needs->ratios = true;
             planes = 2;
         }
+        needs->iterates |= plan->variant->iteration != NULL;
         needs->planes = needs->planes > planes ? needs->planes : planes;
     }
 }
@@ -193,6 +210,8 @@ enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer)
     status = tik_optimizer_commit(optimizer);
     if (status == TIK_OK)
         status = prepare_programs(optimizer);
+    if (status == TIK_OK)
+        status = prepare_blas(optimizer);
     return tik_optimizer_settle(optimizer, status);
 }
 
@@ -433,6 +452,8 @@ static enum tik_status step(struct tik_optimizer *optimizer)
     for (size_t g = 0; g < optimizer->group_count; g++)
         warn_of_small_decay(optimizer, &optimizer->groups[g]);
     status = prepare_programs(optimizer);
+    if (status == TIK_OK)
+        status = prepare_blas(optimizer);
     if (status != TIK_OK)
         return fall_back(optimizer, status);
 

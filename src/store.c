@@ -51,6 +51,7 @@ void tik_store_finish(struct tik_store *store)
             release(store, &piece->spans[scope].table);
             free(piece->table[scope]);
         }
+        free(piece->batches);
     }
     tik_workspace_destroy(store->backend, &store->work);
     for (size_t i = 0; i < store->tensor_count; i++)
@@ -92,12 +93,17 @@ static bool is_staged(const struct tik_layout *layout, size_t array)
     return start->param || start->value != 0;
 }
 
+size_t tik_layout_size(const struct tik_layout *layout, size_t array)
+{
+    return array < 2 ? sizeof(float) : layout->array[array - 2].size;
+}
+
 static enum tik_status stage_room(struct tik_piece *piece, const struct tik_layout *layout,
                                   size_t elements)
 {
     for (size_t k = 0; k < 2 + layout->count; k++)
         if (is_staged(layout, k) && piece->staged[k] == NULL && piece->staged_capacity > 0) {
-            const size_t bytes = piece->staged_capacity * sizeof(float);
+            const size_t bytes = piece->staged_capacity * tik_layout_size(layout, k);
             piece->staged[k] = calloc(1, bytes);
             if (piece->staged[k] == NULL)
                 return tik_error_memory("the arena of a group", bytes);
@@ -109,11 +115,12 @@ static enum tik_status stage_room(struct tik_piece *piece, const struct tik_layo
     for (size_t k = 0; k < 2 + layout->count; k++) {
         if (piece->staged[k] == NULL && !is_staged(layout, k))
             continue;
-        float *grown = realloc(piece->staged[k], capacity * sizeof *grown);
+        const size_t size = tik_layout_size(layout, k);
+        unsigned char *grown = realloc(piece->staged[k], capacity * size);
         if (grown == NULL)
-            return tik_error_memory("the arena of a group", capacity * sizeof *grown);
-        memset(grown + piece->staged_capacity, 0,
-               (capacity - piece->staged_capacity) * sizeof *grown);
+            return tik_error_memory("the arena of a group", capacity * size);
+        memset(grown + piece->staged_capacity * size, 0,
+               (capacity - piece->staged_capacity) * size);
         piece->staged[k] = grown;
     }
     piece->staged_capacity = capacity;
@@ -124,7 +131,8 @@ static struct tik_buffer **array_of(struct tik_piece *piece, size_t array)
 {
     if (array == 0)
         return &piece->memory.param;
-    return array == 1 ? &piece->memory.grad : &piece->memory.state[piece->layout.number[array - 2]];
+    return array == 1 ? &piece->memory.grad
+                      : &piece->memory.state[piece->layout.array[array - 2].number];
 }
 
 struct tik_buffer *tik_piece_array(const struct tik_piece *piece, size_t array, uint64_t *begin)
@@ -132,14 +140,15 @@ struct tik_buffer *tik_piece_array(const struct tik_piece *piece, size_t array, 
     *begin = array == 0 ? piece->at.param : array == 1 ? piece->at.grad : 0;
     if (array == 0)
         return piece->memory.param;
-    return array == 1 ? piece->memory.grad : piece->memory.state[piece->layout.number[array - 2]];
+    return array == 1 ? piece->memory.grad
+                      : piece->memory.state[piece->layout.array[array - 2].number];
 }
 
 /* Reads a committed arena back, since it has to grow. */
 static enum tik_status unstage(struct tik_store *store, struct tik_piece *piece)
 {
-    const size_t bytes = piece->elements * sizeof(float);
     for (size_t k = 0; k < 2 + piece->layout.count; k++) {
+        const size_t bytes = piece->elements * tik_layout_size(&piece->layout, k);
         piece->staged[k] = malloc(bytes > 0 ? bytes : 1);
         if (piece->staged[k] == NULL) {
             drop_staged(piece);
@@ -185,6 +194,20 @@ static enum tik_status new_piece(struct tik_store *store, size_t group,
     return status;
 }
 
+/* The elements of a tensor's array where it starts. */
+static void start_at(const struct tik_start *start, const struct tik_entry *entry,
+                     const float *param, void *values)
+{
+    if (start->copy != NULL) {
+        tik_copy_make(start->copy, &start->scalars, entry->slots.first, entry->count, param,
+                      values);
+        return;
+    }
+    float *floats = values;
+    for (size_t i = 0; i < entry->count; i++)
+        floats[i] = start->param ? param[i] : start->value;
+}
+
 static enum tik_status place_in_arena(struct tik_store *store, size_t group,
                                       const struct tik_layout *layout,
                                       const struct tik_tensor *tensor, struct tik_entry *entry)
@@ -206,16 +229,13 @@ static enum tik_status place_in_arena(struct tik_store *store, size_t group,
         return status;
     entry->piece = (uint32_t)number;
     entry->first = piece->elements;
+    float *param = (float *)piece->staged[0] + entry->first;
     if (tensor->param != NULL && entry->count > 0)
-        memcpy(piece->staged[0] + entry->first, tensor->param, entry->count * sizeof(float));
-    for (size_t k = 2; k < 2 + layout->count; k++) {
-        if (!is_staged(layout, k))
-            continue;
-        float *values = piece->staged[k] + entry->first;
-        const float *param = piece->staged[0] + entry->first;
-        for (size_t i = 0; i < entry->count; i++)
-            values[i] = layout->start[k - 2].param ? param[i] : layout->start[k - 2].value;
-    }
+        memcpy(param, tensor->param, entry->count * sizeof(float));
+    for (size_t k = 2; k < 2 + layout->count; k++)
+        if (is_staged(layout, k))
+            start_at(&layout->start[k - 2], entry, param,
+                     (char *)piece->staged[k] + entry->first * tik_layout_size(layout, k));
     piece->elements = end;
     return TIK_OK;
 }
@@ -226,7 +246,8 @@ static enum tik_status create_states(struct tik_store *store, struct tik_piece *
     enum tik_status status = TIK_OK;
     for (size_t k = 2; k < 2 + piece->layout.count && status == TIK_OK; k++)
         status =
-            ops->memory_create(store->backend, piece->elements * sizeof(float), array_of(piece, k));
+            ops->memory_create(store->backend, piece->elements * tik_layout_size(&piece->layout, k),
+                               array_of(piece, k));
     return status;
 }
 
@@ -240,24 +261,34 @@ static enum tik_status create_arrays(struct tik_store *store, struct tik_piece *
     return status == TIK_OK ? create_states(store, piece) : status;
 }
 
-/* States that do not start at 0, in a piece of its own. */
-static enum tik_status fill_states(struct tik_store *store, struct tik_piece *piece)
+/* States that do not start at 0, in a piece of its own; `values` has room for two arrays. */
+static enum tik_status fill_states(struct tik_store *store, struct tik_piece *piece,
+                                   const struct tik_entry *entry, float *values)
 {
-    float *values = malloc(piece->elements * sizeof *values + 1);
-    if (values == NULL)
-        return tik_error_memory("initial states", piece->elements * sizeof *values);
+    float *param = values + piece->elements;
     enum tik_status status = TIK_OK;
     for (size_t k = 2; k < 2 + piece->layout.count && status == TIK_OK; k++) {
         const struct tik_start *start = &piece->layout.start[k - 2];
         if (!is_staged(&piece->layout, k) || piece->elements == 0)
             continue;
-        for (size_t i = 0; i < piece->elements; i++)
-            values[i] = start->value;
         if (start->param)
-            status = tik_piece_read(store, piece, 0, 0, piece->elements, values);
-        if (status == TIK_OK)
-            status = tik_piece_write(store, piece, k, 0, piece->elements, values);
+            status = tik_piece_read(store, piece, 0, 0, piece->elements, param);
+        if (status != TIK_OK)
+            break;
+        start_at(start, entry, param, values);
+        status = tik_piece_write(store, piece, k, 0, piece->elements, values);
     }
+    return status;
+}
+
+static enum tik_status start_states(struct tik_store *store, struct tik_piece *piece,
+                                    const struct tik_entry *entry)
+{
+    const size_t bytes = 2 * piece->elements * sizeof(float);
+    float *values = malloc(bytes + 1);
+    if (values == NULL)
+        return tik_error_memory("initial states", bytes);
+    const enum tik_status status = fill_states(store, piece, entry, values);
     free(values);
     return status;
 }
@@ -303,7 +334,7 @@ static enum tik_status place_alone(struct tik_store *store, size_t group,
     if (status == TIK_OK)
         status = create_states(store, piece);
     if (status == TIK_OK)
-        status = fill_states(store, piece);
+        status = start_states(store, piece, entry);
     if (status != TIK_OK) {
         release_arrays(store, piece);
         store->piece_count--;
@@ -384,6 +415,8 @@ static enum tik_status commit_piece(struct tik_store *store, struct tik_piece *p
 static enum tik_status refresh_tables(struct tik_store *store)
 {
     enum tik_status status = tik_spans_make(store);
+    if (status == TIK_OK && store->needs.iterates)
+        status = tik_matrices_make(store);
     for (size_t i = 0; i < store->piece_count; i++) {
         struct tik_piece *piece = &store->pieces[i];
         for (enum tik_scope scope = 0; scope < TIK_SCOPES && status == TIK_OK; scope++)
@@ -406,7 +439,7 @@ static enum tik_status refresh_tables(struct tik_store *store)
 static bool same_needs(const struct tik_needs *a, const struct tik_needs *b)
 {
     bool same = a->norms == b->norms && a->clips == b->clips && a->ratios == b->ratios &&
-                a->factors == b->factors && a->report == b->report &&
+                a->factors == b->factors && a->report == b->report && a->iterates == b->iterates &&
                 a->norm_scope == b->norm_scope && a->planes == b->planes;
     for (size_t scope = 0; scope < TIK_SCOPES; scope++)
         same &= a->scopes[scope] == b->scopes[scope];
@@ -429,31 +462,33 @@ enum tik_status tik_store_commit(struct tik_store *store, const struct tik_needs
 }
 
 enum tik_status tik_piece_read(const struct tik_store *store, const struct tik_piece *piece,
-                               size_t array, uint64_t first, size_t count, float *values)
+                               size_t array, uint64_t first, size_t count, void *values)
 {
+    const size_t size = tik_layout_size(&piece->layout, array);
     if (piece->stream != NULL) {
         const enum tik_status status = store->backend->ops->finish(store->backend);
         if (status == TIK_OK && count > 0)
-            memcpy(values, tik_stream_array(piece, array) + first, count * sizeof *values);
+            memcpy(values, tik_stream_array(piece, array) + first * size, count * size);
         return status;
     }
     uint64_t begin;
     struct tik_buffer *buffer = tik_piece_array(piece, array, &begin);
-    return store->backend->ops->memory_read(
-        store->backend, buffer, (begin + first) * sizeof *values, count * sizeof *values, values);
+    return store->backend->ops->memory_read(store->backend, buffer, (begin + first) * size,
+                                            count * size, values);
 }
 
 enum tik_status tik_piece_write(const struct tik_store *store, const struct tik_piece *piece,
-                                size_t array, uint64_t first, size_t count, const float *values)
+                                size_t array, uint64_t first, size_t count, const void *values)
 {
+    const size_t size = tik_layout_size(&piece->layout, array);
     if (piece->stream != NULL) {
         const enum tik_status status = store->backend->ops->finish(store->backend);
         if (status == TIK_OK && count > 0)
-            memcpy(tik_stream_array(piece, array) + first, values, count * sizeof *values);
+            memcpy(tik_stream_array(piece, array) + first * size, values, count * size);
         return status;
     }
     uint64_t begin;
     struct tik_buffer *buffer = tik_piece_array(piece, array, &begin);
-    return store->backend->ops->memory_write(
-        store->backend, buffer, (begin + first) * sizeof *values, count * sizeof *values, values);
+    return store->backend->ops->memory_write(store->backend, buffer, (begin + first) * size,
+                                             count * size, values);
 }

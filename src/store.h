@@ -22,14 +22,27 @@ enum { TIK_MAX_PARTS = 2 + TIK_ARRAYS };
 /* Where an array starts. */
 struct tik_start {
     float value;
-    bool param; /* at the parameter instead */
+    bool param;                        /* at the parameter instead, */
+    const struct tik_copy_stage *copy; /* not NULL: and as its copy, */
+    struct copy_scalars scalars;       /* by these */
 };
 
 /* What a group's tensors have beside parameter and gradient, in the order of their slots. */
 struct tik_layout {
-    size_t count;
-    size_t number[TIK_ARRAYS]; /* in the kernels */
+    size_t count, states; /* the states, and behind them what is none */
+    struct tik_array array[TIK_ARRAYS];
     struct tik_start start[TIK_ARRAYS];
+    bool iterated; /* the rule iterates on its tensors, which are matrices */
+};
+
+/*
+ * Matrices of one shape, side by side among those that are iterated on; their rows are the shorter
+ * side.
+ */
+struct tik_batch {
+    uint32_t rows, cols, count;
+    uint64_t first; /* element where they begin */
+    bool large;     /* a BLAS multiplies them, where there is one */
 };
 
 struct tik_piece {
@@ -39,7 +52,7 @@ struct tik_piece {
     size_t elements;          /* of the arena, padding included */
     struct tik_arrays memory; /* NULL until committed */
     struct tik_offsets at;
-    float *staged[TIK_MAX_PARTS]; /* before commit; NULL: zeros */
+    void *staged[TIK_MAX_PARTS]; /* before commit; NULL: zeros */
     size_t staged_capacity;
     bool committed;
     struct tik_stream *stream; /* NULL: on the device */
@@ -47,6 +60,8 @@ struct tik_piece {
     /* The active tensors, on the host and on the backend. */
     struct tik_span *table[TIK_SCOPES];
     struct tik_spans spans[TIK_SCOPES];
+    struct tik_batch *batches; /* of the active tensors, where they are iterated on */
+    size_t batch_count;
 };
 
 struct tik_entry {
@@ -63,7 +78,7 @@ struct tik_entry {
 /* What the policies and options of an optimizer ask of the tables and of the workspace. */
 struct tik_needs {
     bool scopes[TIK_SCOPES];
-    bool norms, clips, ratios, factors, report, iterate;
+    bool norms, clips, ratios, factors, report, iterates, stepped;
     enum tik_scope norm_scope; /* whose tensors the norms are summed over */
     size_t planes;             /* of sums; 0: none */
 };
@@ -83,6 +98,8 @@ struct tik_store {
     uint64_t slots;                         /* blocks of all tensors, active or not */
     uint64_t units;                         /* factors of all tensors, in whatever scope */
     uint64_t plane;                         /* the most slots of a scope */
+    uint64_t iterates, grams;               /* the most elements of matrices that a piece iterates
+                                               on, and of a shape's products with themselves */
     bool fresh;                             /* tables are as tensors and needs are */
     bool reported;                          /* partials are of a step with these tables */
     struct tik_tensor_blocks *tensor_table; /* in the norms' scope */
@@ -108,20 +125,33 @@ enum tik_status tik_store_commit(struct tik_store *store, const struct tik_needs
 /* The buffer of an array of a piece, numbered as below, and the element at which it begins. */
 struct tik_buffer *tik_piece_array(const struct tik_piece *piece, size_t array, uint64_t *begin);
 
+/* Bytes of an element of that array. */
+size_t tik_layout_size(const struct tik_layout *layout, size_t array);
+
 /*
  * Copies elements first .. first + count - 1 of an array of a committed piece: 0 the parameters, 1
- * the gradients, 2 + k that in slot k of its layout.
+ * the gradients, 2 + k that in slot k of its layout. `values`: of the array's own size, float32 all
+ * but the low-precision copy.
  */
 enum tik_status tik_piece_read(const struct tik_store *store, const struct tik_piece *piece,
-                               size_t array, uint64_t first, size_t count, float *values);
+                               size_t array, uint64_t first, size_t count, void *values);
 enum tik_status tik_piece_write(const struct tik_store *store, const struct tik_piece *piece,
-                                size_t array, uint64_t first, size_t count, const float *values);
+                                size_t array, uint64_t first, size_t count, const void *values);
 
 /* spans.c: the elements of a tensor that has some, as units of a scope. */
 void tik_span_cut(const struct tik_entry *entry, enum tik_scope scope, struct tik_span *span);
 
 /* The host's tables, from the tensors that are active. */
 enum tik_status tik_spans_make(struct tik_store *store);
+
+/*
+ * matrices.c: where the matrices of a piece's tensors lie while a rule iterates on them; after the
+ * spans.
+ */
+enum tik_status tik_matrices_make(struct tik_store *store);
+
+/* Whether any of them are large. */
+bool tik_matrices_large(const struct tik_store *store);
 
 /* workspace.c: buffers of a backend's own for what the store's needs name. */
 enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_backend *backend,

@@ -11,9 +11,18 @@ static size_t array_count(const struct tik_piece *piece)
     return 2 + piece->layout.count;
 }
 
+/* Bytes of an element in all arrays. */
+static size_t element_bytes(const struct tik_piece *piece)
+{
+    size_t bytes = 0;
+    for (size_t k = 0; k < array_count(piece); k++)
+        bytes += tik_layout_size(&piece->layout, k);
+    return bytes;
+}
+
 static uint64_t piece_bytes(const struct tik_piece *piece)
 {
-    return (uint64_t)piece->elements * array_count(piece) * sizeof(float);
+    return (uint64_t)piece->elements * element_bytes(piece);
 }
 
 bool tik_stream_is_due(const struct tik_store *store, const struct tik_piece *piece)
@@ -40,27 +49,22 @@ static size_t window_elements(const struct tik_store *store, const struct tik_pi
     store->backend->ops->memory_limits(store->backend, &total, &largest);
     if (store->memory_limit > 0 && store->memory_limit < total)
         total = store->memory_limit;
-    const uint64_t room = total / (TIK_WINDOWS * array_count(piece) * sizeof(float));
+    const uint64_t room = total / (TIK_WINDOWS * element_bytes(piece));
     uint64_t elements = room < largest / sizeof(float) ? room : largest / sizeof(float);
     elements = elements < TIK_MOST_CHUNK ? elements : TIK_MOST_CHUNK;
     elements = elements / TIK_BLOCK * TIK_BLOCK;
     return elements < TIK_LEAST_CHUNK ? TIK_LEAST_CHUNK : (size_t)elements;
 }
 
-float *tik_stream_array(const struct tik_piece *piece, size_t array)
+/* The array's number in the stream. */
+static size_t number_of(const struct tik_piece *piece, size_t array)
 {
-    const struct tik_stream *stream = piece->stream;
-    if (array == 0)
-        return stream->param;
-    return array == 1 ? stream->grad : stream->state[piece->layout.number[array - 2]];
+    return array < 2 ? array : 2 + piece->layout.array[array - 2].number;
 }
 
-static float **host_of(struct tik_piece *piece, size_t array)
+unsigned char *tik_stream_array(const struct tik_piece *piece, size_t array)
 {
-    if (array == 0)
-        return &piece->stream->param;
-    return array == 1 ? &piece->stream->grad
-                      : &piece->stream->state[piece->layout.number[array - 2]];
+    return piece->stream->host[number_of(piece, array)];
 }
 
 static struct tik_buffer **window_of(struct tik_piece *piece, size_t window, size_t array)
@@ -68,12 +72,27 @@ static struct tik_buffer **window_of(struct tik_piece *piece, size_t window, siz
     struct tik_arrays *arrays = &piece->stream->windows[window];
     if (array == 0)
         return &arrays->param;
-    return array == 1 ? &arrays->grad : &arrays->state[piece->layout.number[array - 2]];
+    return array == 1 ? &arrays->grad : &arrays->state[piece->layout.array[array - 2].number];
+}
+
+/* One array on the host, and its windows. */
+static enum tik_status create_array(struct tik_store *store, struct tik_piece *piece, size_t k)
+{
+    const size_t number = number_of(piece, k), size = tik_layout_size(&piece->layout, k);
+    const size_t bytes = piece->elements * size;
+    piece->stream->size[number] = size;
+    piece->stream->host[number] = calloc(bytes > 0 ? bytes : 1, 1);
+    if (piece->stream->host[number] == NULL)
+        return tik_error_memory("the arena of a group, in the host's memory", bytes);
+    enum tik_status status = TIK_OK;
+    for (size_t w = 0; w < TIK_WINDOWS && status == TIK_OK; w++)
+        status = store->backend->ops->memory_create(store->backend, piece->window * size,
+                                                    window_of(piece, w, k));
+    return status;
 }
 
 enum tik_status tik_stream_create(struct tik_store *store, struct tik_piece *piece)
 {
-    const size_t bytes = piece->elements * sizeof(float);
     piece->stream = calloc(1, sizeof *piece->stream);
     if (piece->stream == NULL)
         return tik_error_memory("a stream of chunks", sizeof *piece->stream);
@@ -81,15 +100,8 @@ enum tik_status tik_stream_create(struct tik_store *store, struct tik_piece *pie
     piece->stream->progress = store->progress;
     piece->stream->data = store->progress_data;
     enum tik_status status = TIK_OK;
-    for (size_t k = 0; k < array_count(piece) && status == TIK_OK; k++) {
-        float **host = host_of(piece, k);
-        *host = calloc(bytes > 0 ? bytes : 1, 1);
-        if (*host == NULL)
-            status = tik_error_memory("the arena of a group, in the host's memory", bytes);
-        for (size_t w = 0; w < TIK_WINDOWS && status == TIK_OK; w++)
-            status = store->backend->ops->memory_create(
-                store->backend, piece->window * sizeof(float), window_of(piece, w, k));
-    }
+    for (size_t k = 0; k < array_count(piece) && status == TIK_OK; k++)
+        status = create_array(store, piece, k);
     if (status != TIK_OK)
         tik_stream_destroy(store, piece);
     return status;
@@ -113,7 +125,7 @@ void tik_stream_destroy(struct tik_store *store, struct tik_piece *piece)
         return;
     drop_chunks(store, stream);
     for (size_t k = 0; k < array_count(piece); k++) {
-        free(*host_of(piece, k));
+        free(stream->host[number_of(piece, k)]);
         for (size_t w = 0; w < TIK_WINDOWS; w++)
             store->backend->ops->memory_destroy(store->backend, *window_of(piece, w, k));
     }

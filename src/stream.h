@@ -31,8 +31,9 @@ struct tik_chunk {
 struct tik_stream {
     size_t chunk_count;
     struct tik_chunk *chunks;
-    struct tik_span *table;                  /* of all chunks, on the host */
-    float *param, *grad, *state[TIK_ARRAYS]; /* the piece's arrays */
+    struct tik_span *table;              /* of all chunks, on the host */
+    unsigned char *host[2 + TIK_ARRAYS]; /* the piece's arrays: param, grad, the others by number */
+    size_t size[2 + TIK_ARRAYS];         /* bytes of an element of each */
     struct tik_arrays windows[TIK_WINDOWS];
     void (*progress)(size_t done, size_t total, void *data); /* NULL: nobody asks */
     void *data;
@@ -53,6 +54,6 @@ enum tik_status tik_stream_cut(struct tik_store *store, struct tik_piece *piece)
 void tik_stream_destroy(struct tik_store *store, struct tik_piece *piece);
 
 /* An array of a streamed piece, as tik_piece_read numbers them. */
-float *tik_stream_array(const struct tik_piece *piece, size_t array);
+unsigned char *tik_stream_array(const struct tik_piece *piece, size_t array);
 
 #endif

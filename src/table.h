@@ -21,9 +21,25 @@ struct tik_measure {
     tik_measure_twin *measure_twin; /* and their twins */
     const char *ratio_of;
     tik_ratio_twin *ratio_of_twin;
-    const char *ratio_in;
-    size_t ratio_index; /* of the ratio in struct STEM_scalars, in floats */
-    size_t states;      /* that it updates, of at most 2 */
+    const char *ratio_in; /* NULL: the step does not ask for the ratio */
+    size_t ratio_index;   /* of the ratio in struct STEM_scalars, in floats */
+    size_t reads;         /* states that it reads, of at most 2, */
+    size_t states;        /* and those that it updates */
+};
+
+/* x <- a*x + (b*A + c*A A) x, A = x x^T, so many times. */
+struct tik_polynomial {
+    unsigned steps;
+    float a, b, c;
+};
+
+/* What a rule that iterates on whole matrices has beside its measure: cl/iterate.cl. */
+struct tik_iteration {
+    const char *adjust; /* function in cl/STEM.cl, and its twin */
+    tik_adjust_twin *adjust_twin;
+    void (*polynomial)(const double *options, struct tik_polynomial *polynomial);
+    /* What of the iterate a step at lr takes from an element of a matrix: lr times its adjustment. */
+    double (*share)(const double *options, double lr, double rows, double cols);
 };
 
 /* One form of a rule, as its options choose it: the stages that compute it, the states it keeps. */
@@ -33,6 +49,8 @@ struct tik_variant {
     const char *const *states;
     size_t state_count;
     const struct tik_measure *measure; /* NULL: the step asks for no norm */
+    const struct tik_iteration
+        *iteration; /* NULL: it does not iterate on matrices; needs measure */
     /*
      * Function that makes p of the iterate, its first state, which the step is taken from and the
      * proximal stages act on. NULL: the step is taken from p.
@@ -58,6 +76,7 @@ struct tik_rule_row {
     bool replaces;             /* the stage returns the new p, not what is taken from it */
     const char *own_penalties; /* not NULL: no others go with the rule, and this says why */
     const char *own_decay;     /* not NULL: weight_decay is the rule's alone, and this says why */
+    const char *no_metric;     /* why a rule without rates has none; NULL: all elements share one */
     const char *const *carried; /* names, NULL-terminated; NULL: none */
     size_t carried_count;
     double carried_initial[TIK_MAX_CARRIED];
@@ -110,6 +129,8 @@ struct tik_penalty_form {
 
 struct tik_penalty_row {
     struct tik_penalty_info info;
+    const char *not_coupled, *not_decoupled; /* why, where the application is not allowed */
+    const char *not_diagonal;                /* why there is no option metric; NULL: there is */
     /* Which form these options ask for; NULL, and the error set, when there is none. */
     const struct tik_penalty_form *(*choose)(const double *options);
     /* The scalars of a step whose own learning rate is lr, in double, rounded once into *out. */

@@ -30,6 +30,8 @@ static enum tik_status check_elementwise(const struct tik_plan *plan)
         what = "a penalty that keeps what each element has paid";
     if (plan->ema)
         what = "an average of the parameters";
+    if (plan->copy != NULL)
+        what = "a low-precision copy of the parameters";
     if (what == NULL)
         return TIK_OK;
     return tik_error_set(TIK_ERROR_ARGUMENT,

@@ -24,9 +24,22 @@ bool tik_verify_same(float a, float b);
 /*
  * Words of a[0..n) that differ from the scalar path's b. Where the device is only bounded: that
  * differ by more than TIK_BOUND_ULPS units in the last place of the largest of a, b and `before`
- * (NULL: none). Values that overflow or are subnormal are not judged then.
+ * (NULL: none), and by `slack` beside. Values that overflow or are subnormal are not judged then.
  */
 uint64_t tik_verify_compare(const float *a, const float *b, const float *before, size_t n,
-                            bool bounded);
+                            bool bounded, double slack);
+
+/*
+ * Likewise of low-precision copies. Where the device is bounded they may differ by what p may, and
+ * by one step of their format more: to either side of p.
+ */
+uint64_t tik_verify_copy(const struct tik_copy_stage *stage, const uint16_t *a, const uint16_t *b,
+                         const float *before, size_t n, bool bounded, double slack);
+
+struct tik_layout;
+
+/* Likewise of an array of a piece, as tik_piece_read numbers and gives it. */
+uint64_t tik_verify_array(const struct tik_layout *layout, size_t array, const void *a,
+                          const void *b, size_t n, bool bounded, double slack);
 
 #endif

@@ -28,6 +28,8 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
     const struct tik_needs *needs = &store->needs;
     const size_t slots = (size_t)store->slots, tensors = store->tensor_count;
     const size_t units = (size_t)store->units * sizeof(float);
+    const size_t iterates = (size_t)store->iterates * sizeof(float);
+    const size_t grams = (size_t)store->grams * sizeof(float);
     const struct {
         bool wanted;
         struct tik_buffer **memory;
@@ -39,7 +41,11 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
         {needs->ratios, &work->ratios, units},
         {needs->factors, &work->factors, units},
         {needs->report, &work->partials, slots * sizeof(struct tik_partial)},
-        {needs->iterate, &work->iterate, most_elements(store) * sizeof(float)},
+        {needs->iterates, &work->iterates[0], iterates},
+        {needs->iterates, &work->iterates[1], iterates},
+        {needs->iterates, &work->grams[0], grams},
+        {needs->iterates, &work->grams[1], grams},
+        {needs->stepped, &work->stepped, most_elements(store) * sizeof(float)},
     };
     enum tik_status status = TIK_OK;
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers && status == TIK_OK; i++)
@@ -54,9 +60,10 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
 
 void tik_workspace_destroy(struct tik_backend *backend, struct tik_workspace *work)
 {
-    struct tik_buffer **buffers[] = {&work->tensors,  &work->sums,   &work->totals,
-                                     &work->clips,    &work->ratios, &work->factors,
-                                     &work->partials, &work->iterate};
+    struct tik_buffer **buffers[] = {&work->tensors,  &work->sums,        &work->totals,
+                                     &work->clips,    &work->ratios,      &work->factors,
+                                     &work->partials, &work->iterates[0], &work->iterates[1],
+                                     &work->grams[0], &work->grams[1],    &work->stepped};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         backend->ops->memory_destroy(backend, *buffers[i]);
         *buffers[i] = NULL;

@@ -35,6 +35,7 @@ RULES = {
     'lars': [('lars', 0), ('lars_momentum', 1), ('lars_apex', 0), ('lars_apex_momentum', 1)],
     'adabelief': [('adabelief', 2)],
     'ademamix': [('ademamix', 3)],
+    'muon': [('muon', 1)],
     'schedule_free_adamw': [('schedule_free_adamw', 2)],
 }
 AFTER = {'asgd': 'asgd_average'}
@@ -49,18 +50,24 @@ RATE = {'adam': 'adam_rate', 'adam_amsgrad': 'adam_amsgrad_rate', 'nadam': 'nada
 OWN = ('l1_diagonal', 'l2_diagonal', 'elastic_net_diagonal', 'lp_three_halves_diagonal',
        'lp_cubic_diagonal', 'l1_cumulative')
 SUBTRACT = {'ftrl': 'replace'}
+COPIES = ('bf16_nearest', 'bf16_stochastic', 'fp16_nearest', 'fp16_stochastic')
 CORRECTED = ['-DQUOTIENT=corrected_quotient', '-DROOT=corrected_root']
 PENALTIES = ('none', 'l1', 'l2', 'elastic_net', 'lp_three_halves', 'lp_cubic', 'lp_power')
 COUPLED_ONLY = ('lp_power',)
 # Stems, and forms of theirs, whose step depends on norms of its tensor: their stages in measure.cl,
 # and what they store.
 MEASURE = {
-    'lamb': {'MEASURE': 'lamb_measure', 'RATIO_OF': 'lamb_ratio_of', 'MEASURED': 2, 'STORED': 0,
-             'RATIO': 1, 'RATIO_IN': 'lamb_ratio_in'},
-    'lamb_plain': {'MEASURE': 'measure_none', 'RATIO_OF': 'ratio_of_none', 'MEASURED': 0},
+    'lamb': {'MEASURE': 'lamb_measure', 'RATIO_OF': 'lamb_ratio_of', 'MEASURES': 2, 'MEASURED': 2,
+             'STORED': 0, 'RATIO': 1, 'RATIO_IN': 'lamb_ratio_in'},
+    'lamb_plain': {'MEASURE': 'measure_none', 'RATIO_OF': 'ratio_of_none', 'MEASURES': 0,
+                   'MEASURED': 0},
     'lars': {'MEASURE': 'lars_measure_decayed', 'RATIO_OF': 'lars_ratio_of_apex', 'MEASURED': 0,
-             'RATIO': 1, 'RATIO_IN': 'lars_ratio_in'},
+             'MEASURES': 0, 'RATIO': 1, 'RATIO_IN': 'lars_ratio_in'},
+    'muon': {'MEASURE': 'muon_measure_nesterov', 'RATIO_OF': 'muon_norm', 'MEASURES': 1,
+             'MEASURED': 0, 'ITERATED': 1, 'ADJUST': 'muon_match_rms_adamw'},
 }
+# What their programs begin from, where that is not step.cl.
+FRAMES = {'lamb': 'measure.cl', 'lars': 'measure.cl', 'muon': 'iterate.cl'}
 GATHER = {'GATHER': 'gather_mean', 'LIMIT': 'limit_by_value', 'GUARD': 1, 'ZERO_GRAD': 1}
 SCOPES = ('unit_of_tensor', 'unit_of_row', 'unit_of_column')
 FACTORS = ('factor_lasso', 'factor_ball', 'factor_coupled_lasso')
@@ -95,12 +102,13 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
               'CLIP_AT': 'unit_of_tensor', 'LIMIT_LATE': 'limit_none', 'GROUPED': 'grouped_none',
               'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend',
               'BEFORE': 'decay', 'BEHIND': 'decay', 'RULE': form, 'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
-              'RATIO_IN': 'ratio_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
+              'RATIO_IN': 'ratio_none', 'ITERATED': 0, 'ADJUST': 'adjust_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
               'STATES_AFTER': states if stem in AFTER or stem in FOLLOW else 0, 'RATE': RATE.get(form, 'rate_none'),
-              'PAID': report,
-              'FROM': 'from_iterate' if stem in FOLLOW else 'from_parameter',
+              'PAID': report, 'COPY': 'fp16_stochastic' if report else 'copy_none',
+              'COPIES': report, 'RANDOM': report,
+              'FROM': 'from_state' if stem in FOLLOW else 'from_parameter',
               'TAKE': 'take_decay_and_step', 'SUBTRACT': SUBTRACT.get(stem, 'subtract'),
-              'ITERATE': int(stem in FOLLOW), 'MOVED': int(stem in FOLLOW and penalty != 'none'),
+              'FOLLOWS': int(stem in FOLLOW), 'MOVED': int(stem in FOLLOW and penalty != 'none'),
               'FOLLOW': FOLLOW.get(stem, 'follow_none'), 'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
               **MEASURE.get(form, MEASURE.get(stem, {}))}
     proximal = 'none' if penalty in COUPLED_ONLY else penalty
@@ -159,6 +167,10 @@ def check_syntax(clang, programs):
         for slot in range(5):
             chosen[f'PROXIMAL_{slot}'] = 'proximal_' + own
         count += check_program(clang, programs['adam'], chosen)
+    for copy, size in itertools.product(COPIES, (1, 32, 256)):
+        count += check_program(clang, programs['sgd'], {
+            **chosen_stages('sgd', 0, 'sgd', 'l1', 0, size), 'COPY': copy, 'COPIES': 1,
+            'RANDOM': int(copy.endswith('stochastic')), 'LATE': int(size == 32)})
     for scope in SCOPES:
         count += check_program(clang, programs['sgd'], {
             **chosen_stages('sgd', 0, 'sgd', 'l1', 1, 256), 'CLIP': 'clip_by_unit',
@@ -242,8 +254,8 @@ def main():
     except OSError:
         print(f'no {clang}: skipped')
         sys.exit(77)
-    programs = {stem: flatten(embed, folder, [stem + '.cl', 'measure.cl' if stem in MEASURE
-                                              else 'step.cl']) for stem in RULES}
+    programs = {stem: flatten(embed, folder, [stem + '.cl', FRAMES.get(stem, 'step.cl')])
+                for stem in RULES}
     programs |= {stem + '_many': flatten(embed, folder, [stem + '.cl', 'many.cl'])
                  for stem in RULES if stem not in MEASURE}
     for alone in ('norm', 'group'):

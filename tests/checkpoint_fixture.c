@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <string.h>
+#include <tikhonov/rule.h>
 
 #include "scratch.h"
 
@@ -63,9 +64,13 @@ struct tik_optimizer *fixture_around(const struct tik_optimizer_options *options
         float values[FIXTURE_LONGEST];
         for (size_t j = 0; j < fixture_counts[i]; j++)
             values[j] = 0.25f * (float)j - 1.0f;
+        const size_t row[2] = {1, fixture_counts[i]};
+        const char *rule;
+        fixture_ok(tik_optimizer_group_rule(optimizer, i == 0 ? 0 : group, &rule));
+        const bool matrix = fixture_ranks[i] == 2 || tik_rule_find(rule)->matrices;
         const struct tik_tensor tensor = {.name = fixture_names[i],
-                                          .rank = fixture_ranks[i],
-                                          .shape = shapes[i],
+                                          .rank = matrix ? 2 : fixture_ranks[i],
+                                          .shape = matrix && i > 0 ? row : shapes[i],
                                           .param = values};
         fixture_ok(tik_optimizer_add_tensor(optimizer, i == 0 ? 0 : group, &tensor, NULL));
     }

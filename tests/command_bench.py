@@ -75,6 +75,8 @@ class Bench(Measured):
             ("clip_norm=1", 32, 3),
             ("agc=0.1,clip_value=1,loss_scale=1024", 36, 4),
             ("zero_grad=false,loss_scale=8", 32, 3),
+            ("copy=bf16", 30, 1),
+            ("copy=fp16,copy_rounding=stochastic,ema=0.9", 38, 1),
         ):
             (row,) = self.rows("--sizes", "2x50", "--rules", "adamw", "--policy", policy)
             self.assertEqual((row["bytes_per_parameter"], row["launches"]), (moved, launches))

@@ -59,8 +59,8 @@ class InFolder(unittest.TestCase):
     def write(self, name, tensors, metadata=None):
         st.write(self.path(name), tensors, metadata)
 
-    def read(self, name):
-        return st.read(self.path(name))
+    def read(self, name, dtype="F32"):
+        return st.read(self.path(name), dtype)
 
     def snapshot(self):
         found = {}

@@ -95,6 +95,18 @@ class OnDevice(InFolder):
             self.assertEqual(found["opencl"], found["scalar"], rule)
             self.assertEqual(found["opencl.s"], found["scalar.s"], rule)
 
+    def test_memory_limit(self):
+        """Two chunks of the least size; what needs a whole tensor's norm cannot be cut."""
+        for name, seed in ("p", 2), ("g", 9):
+            self.write(name, {"x": Tensor([20000], series(20000, seed))})
+        self.step(out="due", state="due.s")
+        limit = ["--memory-limit", "64Ki"]
+        self.step(*limit, "--strict", device="opencl", out="cut", state="cut.s")
+        found = self.snapshot()
+        self.assertEqual((found["cut"], found["cut.s"]), (found["due"], found["due.s"]))
+        arguments = self.step_arguments(*limit, "--device", "opencl", rule="lamb")
+        self.assert_fails(arguments, "memory_limit", "norms")
+
     def test_verified_step(self):
         done = self.step("--verify", "all", "--strict", device="opencl")
         self.assertIn("(exact)", done.stdout)

@@ -41,6 +41,20 @@ class Errors(InFolder):
         self.assert_step_fails(["--eval-out", "e"], "--eval-out is 'e'", *evaluated)
         for out in "p", "p2", "s2", "g":
             self.assert_step_fails(["--eval-out", out], "--eval-out and --", "the same file")
+
+    def test_copy(self):
+        self.assert_step_fails(["--copy", "fp8", "--copy-out", "c"], "'fp8'", "bf16 or fp16")
+        self.assert_step_fails(["--copy", "bf16"], "--copy is given", "no --copy-out")
+        self.assert_step_fails(["--copy-out", "c"], "--copy-out is 'c'", "no --copy")
+        self.assert_step_fails(["--copy-rounding", "up"], "'up'", "nearest or stochastic")
+        copy = ["--copy", "bf16", "--copy-out"]
+        self.assert_step_fails([*copy, "c", "--seed", "1"], "--seed", "stochastic")
+        self.assert_step_fails(["--copy-rounding", "stochastic"], "--copy-rounding", "no --copy")
+        for seed in "-1", "x", "", "18446744073709551616", "1.5":
+            self.assert_step_fails(["--seed", seed], "--seed is '%s'" % seed, "below 2^64")
+        self.assert_step_fails([*copy, "p2"], "--copy-out and --out")
+        self.assert_step_fails([*copy, "p"], "--copy-out and --params")
+        self.assert_step_fails([*copy, "no/c"], "no folder 'no'")
         self.assert_step_fails(["--nonfinite", "stop"], "'stop'", "propagate, skip or error")
         both = ["--max-norm", "1", "--agc", "1"]
         self.assert_step_fails(both, "--max-norm and --agc are both given")
@@ -49,6 +63,9 @@ class Errors(InFolder):
         self.assert_step_fails(["--loss-scale", "1e99"], "loss_scale is 1e+99", "2^100")
         for number in ["", "0", "-1", "1.5", "1e2", "99999", "two"]:
             self.assert_step_fails(["--threads", number], "--threads is '%s'" % number, "1 to 1024")
+        for bytes in ["", "0", "-1", "1.5", "64Ti", "much"]:
+            due = "--memory-limit is '%s'; a number of bytes is due" % bytes
+            self.assert_step_fails(["--memory-limit", bytes], due)
         self.assert_step_fails(["--verify", "some"], "'some'", "all, sample or off")
 
     def test_options(self):

@@ -3,6 +3,7 @@
 import math
 import os
 import resource
+import struct
 
 import safetensors_file as st
 from command_case import InFolder, float32, run, series
@@ -238,6 +239,43 @@ class Steps(InFolder):
             mean = [m + (last - m) / t for m, last in zip(mean, z)]
             self.assert_close(self.read("x")[0]["a"].values, mean)
             self.assertEqual(self.read("p2")[0]["a"].values == z, t == 1)
+
+    def test_copy(self):
+        """Python's own conversion to fp16 is to nearest, ties to even; a bf16 is half a float."""
+        values = series(1500, 2, 3.0) + [2049.0, 2051.0, 65519.0, 2.0**-25, -(2.0**-24) * 1.5, -0.0]
+        self.write("p", {"a": Tensor([1506], values), "b": Tensor([1, 1], [1.00390625])})
+        self.write("g", {"a": Tensor([1506], series(1506, 3)), "b": Tensor([1, 1], [0.0])})
+        options = ["--set", "lr=0.0001", "--freeze", "b", "--copy-out", "c", "--copy"]
+        self.step(*options, "fp16", rule="sgd", out="p2")
+        p, copy = self.read("p2")[0], self.read("c", "F16")[0]
+        self.assertEqual(list(copy), ["a", "b"])
+        self.assertEqual(copy["b"].shape, [1, 1])
+        for name, tensor in p.items():
+            due = struct.pack("<%de" % len(tensor.values), *tensor.values)
+            self.assertEqual(copy[name].data, due)
+        self.step(*options, "bf16", rule="sgd", out="p2")
+        copy = self.read("c", "BF16")[0]
+        self.assertEqual(copy["b"].values, [1.0])
+        for one, other in zip(copy["a"].values, p["a"].values):
+            self.assertLessEqual(abs(one - other), 2.0**-8 * abs(other) + 2.0**-134)
+
+    def test_copy_by_chance(self):
+        """The same seed throws the same dice, in a step taken again and in one that goes on."""
+        self.write("p", {"a": Tensor([3000], series(3000, 2))})
+        self.write("g", {"a": Tensor([3000], [0.0] * 3000)})
+        options = ["--copy", "bf16", "--copy-rounding", "stochastic", "--copy-out"]
+        found = {}
+        for name, seed, state in (("c1", "7", None), ("c2", "7", None), ("c3", "8", None),
+                                  ("c4", "7", "s2"), ("c5", str(2**64 - 1), None)):
+            self.step(*options, name, "--seed", seed, rule="sgd", s=state)
+            found[name] = self.read(name, "BF16")[0]["a"]
+        self.assertEqual(found["c1"].data, found["c2"].data)
+        for one, other in ("c1", "c3"), ("c1", "c4"), ("c3", "c5"):
+            self.assertNotEqual(found[one].data, found[other].data)
+        p = self.read("p")[0]["a"].values
+        for copy in found.values():
+            for one, other in zip(copy.values, p):
+                self.assertLess(abs(one - other), 2.0**-7 * abs(other))
 
     def test_norm_of_nothing(self):
         self.assertEqual(self.step("--max-norm", "1", "--freeze", "*").stderr, "")

@@ -21,6 +21,11 @@ static const struct script_action alone[] = {
     {SCRIPT_STEP, 2},   {SCRIPT_SYNC, 0},
 };
 
+static const struct script_action prepared[] = {
+    {SCRIPT_CREATE, 0},    {SCRIPT_GROUP, 1}, {SCRIPT_TENSOR, 2}, {SCRIPT_PREPARE, 0},
+    {SCRIPT_GRADIENTS, 0}, {SCRIPT_STEP, 0},  {SCRIPT_READ, 0},
+};
+
 static const struct script_action around[] = {
     {SCRIPT_CREATE, 0},    {SCRIPT_GROUP, 0},  {SCRIPT_GROUP, 1},     {SCRIPT_TENSOR, 0},
     {SCRIPT_TENSOR, 1},    {SCRIPT_TENSOR, 2}, {SCRIPT_PREPARE, 0},   {SCRIPT_GRADIENTS, 0},
@@ -136,6 +141,9 @@ static enum tik_status add_group(struct player *player, size_t index)
         status = set_options(policy, index);
     if (status == TIK_OK && player->script->around != NULL)
         status = tik_policy_set_ema(policy, 0.75, index == 1);
+    if (status == TIK_OK && player->script->around != NULL)
+        status = index == 0 ? tik_policy_set_copy(policy, TIK_COPY_BF16, TIK_COPY_STOCHASTIC, 5)
+                            : tik_policy_set_copy(policy, TIK_COPY_FP16, TIK_COPY_NEAREST, 0);
     size_t group = 0;
     if (status == TIK_OK)
         status = tik_optimizer_add_group(player->optimizer, policy, &group);
@@ -240,6 +248,12 @@ static void view_tensor(const struct player *player, size_t t, float **values)
     *values += info.count;
     for (size_t k = 0; k < info.state_count; k++, *values += info.count)
         ok(tik_optimizer_read(player->optimizer, t, TIK_STATE + (int)k, *values));
+    if (player->script->around == NULL)
+        return;
+    uint16_t copy[LONGEST + 1] = {0};
+    ok(tik_optimizer_read(player->optimizer, t, TIK_COPY, copy));
+    memcpy(*values, copy, (info.count + 1) / 2 * sizeof **values);
+    *values += (info.count + 1) / 2;
 }
 
 static void view(const struct player *player, struct script_view *seen)
@@ -427,6 +441,12 @@ void script_full(struct script *script, const char *name, enum tik_verify verify
 void script_alone(struct script *script, const char *name)
 {
     *script = (struct script){.name = name, .actions = alone, .count = LENGTH(alone)};
+    expect(script);
+}
+
+void script_prepared(struct script *script, const char *name)
+{
+    *script = (struct script){.name = name, .actions = prepared, .count = LENGTH(prepared)};
     expect(script);
 }
 

@@ -21,7 +21,12 @@ enum script_kind {
     SCRIPT_SCALING,
 };
 
-enum { SCRIPT_GROUPS = 2, SCRIPT_TENSORS = 4, SCRIPT_WORDS = 5 * (2051 + 93 + 40) + 4 * 1030 };
+/* Of the tensors' arrays, and of their copies in 16 bits. */
+enum {
+    SCRIPT_GROUPS = 2,
+    SCRIPT_TENSORS = 4,
+    SCRIPT_WORDS = 5 * (2051 + 93 + 40) + 4 * 1030 + (2051 + 93 + 40 + 1030) / 2 + SCRIPT_TENSORS
+};
 
 struct script_action {
     enum script_kind kind;
@@ -35,7 +40,7 @@ struct script_view {
     bool reported[SCRIPT_GROUPS];
     struct tik_report reports[SCRIPT_GROUPS];
     struct tik_scaling scaling;
-    float values[SCRIPT_WORDS]; /* parameters and states */
+    float values[SCRIPT_WORDS]; /* parameters, states and copies */
 };
 
 struct script {
@@ -43,7 +48,7 @@ struct script {
     const struct script_action *actions;
     size_t count;
     bool clip_and_report;
-    /* Options around the step, averages in both groups, and a NaN among the gradients 1. */
+    /* Options around the step, averages and copies in both groups, and a NaN in the gradients 1. */
     const struct tik_optimizer_options *around;
     enum tik_verify verify;
     struct script_view *expected; /* before action i; the last is the end */
@@ -53,6 +58,8 @@ struct script {
 void script_full(struct script *script, const char *name, enum tik_verify verify);
 /* One tensor under sgd without more: a step of one command. */
 void script_alone(struct script *script, const char *name);
+/* Likewise, prepared before its step. */
+void script_prepared(struct script *script, const char *name);
 /* As the full one, with what is done around a step: two ways. */
 void script_around(struct script *script, const char *name, size_t way, enum tik_verify verify);
 /* As the one alone, with a guard, and so many steps that the host has to look in the last. */

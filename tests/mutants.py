@@ -6,10 +6,11 @@ usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
 of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file. `judge`
-names another judge than those below: around, guard, checkpoint_around, correction, update_list (at small sizes).
+names another judge than those below: around, guard, checkpoint_around, correction, copy, update_list
+(these two at small sizes).
 
-scalar: the sources of the library are compiled once, without OpenCL; a mutant recompiles its file
-and is judged by test_oracle, test_golden, test_schedule, test_part and test_presets. kernel: TEST_ORACLE, built with OpenCL, runs on the
+scalar: the sources of the library are compiled once, without OpenCL, and the judges are linked to it
+once; a mutant recompiles its file, links the library anew, and is judged by test_oracle, test_golden, test_schedule, test_part and test_presets. kernel: TEST_ORACLE, built with OpenCL, runs on the
 device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
 refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
 plain program calls, cl/correction.cl, is judged by test_correction, beside it, in the same way; what takes
@@ -38,13 +39,20 @@ SKIP = 77
 # Cases of test_oracle for files that are no rule's.
 SOONEST = dict.fromkeys(("ball", "group", "group_lasso", "simplex", "spans"), "shapes")
 SOONEST["diagonal"] = "adam"
+SOONEST.update(dict.fromkeys(("iterate", "matrices", "run"), "muon"))
 LIMIT = 300  # seconds for one run of a judge
 JUDGES = ("oracle", "golden", "schedule", "part", "presets")
-OTHERS = ("around", "guard", "checkpoint_around")
+OTHERS = ("around", "guard", "checkpoint_around", "copy")
+SMALL = ("copy", "update_list")  # at small sizes
 SUPPORT = ("suite", "checkpoint_fixture", "scratch", "foreign", "preset_calls")  # beside judge*.c
 # What the library quotes of a build log: a kernel that does not compile is no mutant.
 BUILD_FAILED = re.compile(r"CL_BUILD_PROGRAM_FAILURE|\berror: ")
-FLAGS = "-std=c11 -O1 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
+FLAGS = "-std=c11 -O1 -fPIC -ffp-contract=off -D_POSIX_C_SOURCE=200809L -w".split()
+LIBRARY = "libtikhonov.so"
+# How a shared library is given the name that it is found by, and where it is looked for.
+DARWIN = sys.platform == "darwin"
+NAMED = f"-Wl,{'-install_name' if DARWIN else '-soname'},{LIBRARY}"
+LOOKED_FOR = "DYLD_LIBRARY_PATH" if DARWIN else "LD_LIBRARY_PATH"
 
 
 class Broken(Exception):
@@ -65,6 +73,10 @@ def run(command, env=None):
     except subprocess.TimeoutExpired:
         raise Broken(f"{command[0]} took more than {LIMIT} s")
     return done.returncode, done.stdout.decode(errors="replace")
+
+
+def sizes(judge):
+    return {"TIKHONOV_TEST_SIZES": "small"} if judge in SMALL else {}
 
 
 def must(command):
@@ -112,6 +124,7 @@ class ScalarBench:
             *sorted((src / "rules").glob("*.c")),
             *sorted((src / "penalties").glob("*.c")),
             *sorted((src / "scalar").glob("*.c")),
+            src / "scalar" / "blas" / "none.c",
             src / "opencl" / "absent.c",
         ]
         self.judges = sorted(TESTS.glob("judge*.c")) + sorted((TESTS / "oracle").glob("*.c"))
@@ -130,6 +143,8 @@ class ScalarBench:
         every = self.sources + self.judges + list(self.mains.values())
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             list(pool.map(lambda one: self.compile(one, one, self.object(one)), every))
+            self.link(self.folder, None, None)
+            list(pool.map(self.link_judge, self.mains))
 
     def cases(self, replaced):
         """What notices soonest, by the rule whose file it is or the kind; then the whole suite."""
@@ -140,25 +155,33 @@ class ScalarBench:
         stem = replaced.stem if (ROOT / "cl" / f"{replaced.stem}.h").exists() else "sgd"
         return [[stem], []] if (TESTS / "oracle" / f"{stem}.c").exists() else [[]]
 
-    def judge(self, folder, replaced, mutated, judges):
-        """
-        Links the judges, one object replaced; returns {judge: output} of those that failed. The
-        oracle starts with the case that is likely to notice, and runs as a whole if it does not.
-        """
+    def link(self, folder, replaced, mutated):
+        """The library in a folder, one object replaced."""
         library = [mutated if one == replaced else self.object(one) for one in self.sources]
+        must([*self.compiler, "-shared", NAMED, *library, "-o", folder / LIBRARY, *self.libraries]
+             + ["-lm", "-lpthread"])
+
+    def link_judge(self, name):
+        objects = [self.object(self.mains[name]), *map(self.object, self.judges)]
+        must([*self.compiler, *objects, "-o", self.folder / f"test_{name}", self.folder / LIBRARY]
+             + [*self.libraries, "-lm", "-lpthread"])
+
+    def judge(self, folder, replaced, judges):
+        """
+        Runs the judges with the library of a folder, up to the first that fails; {judge: output} of
+        that one. The oracle starts with the case that is likely to notice, and runs as a whole if
+        it does not.
+        """
         for name in judges:
-            main = self.mains[name]
-            program = folder / f"test_{name}"
-            objects = [self.object(main), *map(self.object, self.judges), *library]
-            must([*self.compiler, *objects, "-o", program, *self.libraries, "-lm", "-lpthread"])
             for case in self.cases(replaced) if name == "oracle" else [[]]:
-                status, output = run([program, "scalar", *case])
+                program = [self.folder / f"test_{name}", "scalar", *case]
+                status, output = run(program, {LOOKED_FOR: str(folder), **sizes(name)})
                 if verdict(status, output):
                     return {name: output}
         return {}
 
     def baseline(self):
-        failed = self.judge(self.folder, None, None, JUDGES + OTHERS)
+        failed = self.judge(self.folder, None, JUDGES + OTHERS)
         if failed:
             output = list(failed.values())[0]
             raise Broken(f"the judges fail without a mutant: {first_failure(output)}")
@@ -171,10 +194,11 @@ class ScalarBench:
             changed, output = folder / source.name, folder / "mutant.o"
             changed.write_text(text)
             self.compile(source, changed, output)
+            self.link(folder, source, output)
             judges = (row["judge"],) if "judge" in row else JUDGES
             if source.stem.startswith("preset"):  # of them their own judge alone knows anything
                 judges = ("presets",)
-            caught = self.judge(folder, source, output, judges)
+            caught = self.judge(folder, source, judges)
         if not caught:
             return None
         return " and ".join(caught), first_failure(list(caught.values())[0])
@@ -188,14 +212,17 @@ class KernelBench:
         self.programs = pathlib.Path(oracle).resolve().parent
         self.cases = sorted({(row.get("judge", "oracle"), *row["case"]) for row in rows})
         self.jobs, self.exact = 1, False
+        (folder / "pocl").mkdir()
 
     def judge(self, kernels, name, *case):
-        with tempfile.TemporaryDirectory(dir=self.folder) as cache:
-            env = {"TIKHONOV_CL_PATH": str(kernels), "TIKHONOV_CACHE_DIR": "off"}
-            env["POCL_CACHE_DIR"] = cache
-            if name == "update_list":
-                env["TIKHONOV_TEST_SIZES"] = "small"
-            return run([self.programs / f"test_{name}", "opencl", *case], env)
+        """Programs are kept by their text, so that those without the mutant are compiled once."""
+        env = {
+            "TIKHONOV_CL_PATH": str(kernels),
+            "TIKHONOV_CACHE_DIR": str(self.folder / "programs"),
+            "POCL_CACHE_DIR": str(self.folder / "pocl"),
+            **sizes(name),
+        }
+        return run([self.programs / f"test_{name}", "opencl", *case], env)
 
     def prepare(self, jobs):
         """Where there is no device, nothing is shown, and nothing passes."""
@@ -219,16 +246,18 @@ class KernelBench:
 
     def trial(self, row):
         text = mutate(row, (ROOT / row["file"]).read_text())
+        judge = row.get("judge", "oracle")
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             kernels = pathlib.Path(name) / "cl"
             shutil.copytree(ROOT / "cl", kernels)
             (kernels / pathlib.Path(row["file"]).name).write_text(text)
-            status, output = self.judge(kernels, row.get("judge", "oracle"), *row["case"])
+            status, output = self.judge(kernels, judge, *row["case"])
         if BUILD_FAILED.search(output):
             raise Broken(f"the kernel does not compile\n{output[-2000:]}")
         if verdict(status, output):
             known = "known-answer run" in output
-            return "known-answer run" if known else row.get("judge", "oracle"), first_failure(output)
+            judge = row.get("judge", "oracle")
+            return "known-answer run" if known else judge, first_failure(output)
         if self.exact and " bounded, " in output:
             return "known-answer run", "a program is bounded, which was exact"
         return None

@@ -57,11 +57,13 @@ must_say() {
 # Runs a command under Oclgrind, with whole_writes.c before it; $folder/findings then holds what was
 # found. Findings in kernels go to its log, misuse of the API to stderr; the exit status is the
 # command's own. LD_PRELOAD takes no path with a space, so the module is named from its folder.
+# Oclgrind 21.10 does not know what LLVM makes of `restrict` where it puts cl/many.cl's loop into its
+# kernel, and refuses the kernel: the word, which changes no result, is taken out of all of them.
 grind() {
     status=0
     # shellcheck disable=SC2016
     (cd "$build/tests" && exec oclgrind --data-races --uninitialized --check-api \
-        --max-errors 20 --log "$folder/log" \
+        --build-options -Drestrict= --max-errors 20 --log "$folder/log" \
         sh -c 'LD_PRELOAD=./whole_writes.so:$LD_PRELOAD exec "$@"' sh "$@") \
         >"$out" 2>"$folder/errors" || status=$?
     ! grep 'cannot be preloaded' "$folder/errors" || fail 'whole_writes.so was not loaded'
@@ -104,7 +106,8 @@ find_planted_race() {
 run_oclgrind() {
     command -v oclgrind >/dev/null 2>&1 || skip 'oclgrind is not installed'
     TIKHONOV_DEVICE=Oclgrind
-    export TIKHONOV_DEVICE
+    TIKHONOV_TEST_SIZES=single # a thousand times slower than others: the fewest programs
+    export TIKHONOV_DEVICE TIKHONOV_TEST_SIZES
     grind "$build/tests/test_bits"
     if [ -s "$folder/findings" ]; then
         head -n 60 "$folder/findings"

@@ -3,7 +3,7 @@
 import json
 import struct
 
-SIZES = {"F32": 4, "F16": 2, "F64": 8, "I64": 8}
+SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I64": 8}
 
 
 class Tensor:
@@ -18,6 +18,11 @@ class Tensor:
 
     @property
     def values(self):
+        if self.dtype == "F16":
+            return list(struct.unpack("<%de" % (len(self.data) // 2), self.data))
+        if self.dtype == "BF16":  # the upper halves of floats
+            words = struct.unpack("<%dH" % (len(self.data) // 2), self.data)
+            return [struct.unpack("<f", struct.pack("<HH", 0, word))[0] for word in words]
         return list(struct.unpack("<%df" % (len(self.data) // 4), self.data))
 
 
@@ -36,7 +41,7 @@ def write(path, tensors, metadata=None, alignment=8):
         file.write(b"".join(tensor.data for tensor in tensors.values()))
 
 
-def read(path):
+def read(path, dtype="F32"):
     """Tensors by name in the header's order, and the metadata. Fails where the format is hurt."""
     with open(path, "rb") as file:
         content = file.read()
@@ -51,9 +56,9 @@ def read(path):
         count = 1
         for size in entry["shape"]:
             count *= size
-        assert begin == offset and end - begin == 4 * count, "%s: wrong offsets" % name
-        assert entry["dtype"] == "F32", "%s: wrong dtype" % name
-        tensors[name] = Tensor(entry["shape"], struct.unpack("<%df" % count, data[begin:end]))
+        assert begin == offset and end - begin == SIZES[dtype] * count, "%s: wrong offsets" % name
+        assert entry["dtype"] == dtype, "%s: wrong dtype" % name
+        tensors[name] = Tensor(entry["shape"], [0] * count, dtype)
         tensors[name].data = data[begin:end]
         offset = end
     assert offset == len(data), "bytes after the last tensor"

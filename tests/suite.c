@@ -22,6 +22,11 @@ bool suite_single(void)
     return sizes_are("single");
 }
 
+bool suite_whole(void)
+{
+    return sizes_are("whole");
+}
+
 int suite_main(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
@@ -208,12 +213,29 @@ struct tik_policy *suite_rich_policy(const char *rule)
     return policy;
 }
 
+size_t suite_shape(const char *rule, size_t count, size_t shape[2])
+{
+    size_t rows = 31;
+    shape[0] = count;
+    if (!tik_rule_find(rule)->matrices)
+        return 1;
+    while (rows > 1 && (count % rows != 0 || rows * count >= (size_t)1 << 21))
+        rows--;
+    shape[0] = rows;
+    shape[1] = count / rows;
+    return 2;
+}
+
 size_t suite_add(struct tik_optimizer *optimizer, size_t group, const char *name, size_t count,
                  const float *param)
 {
-    size_t index;
-    const struct tik_tensor tensor = {
-        .name = name, .rank = 1, .shape = &count, .param = (float *)(uintptr_t)param};
+    size_t index, shape[2];
+    const char *rule;
+    judge_ok(tik_optimizer_group_rule(optimizer, group, &rule));
+    const struct tik_tensor tensor = {.name = name,
+                                      .rank = suite_shape(rule, count, shape),
+                                      .shape = shape,
+                                      .param = (float *)(uintptr_t)param};
     judge_ok(tik_optimizer_add_tensor(optimizer, group, &tensor, &index));
     return index;
 }

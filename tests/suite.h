@@ -11,6 +11,8 @@
 bool suite_small(void);
 /* TIKHONOV_TEST_SIZES=single: likewise, and one tensor a group, at the beginning of its buffer. */
 bool suite_single(void);
+/* TIKHONOV_TEST_SIZES=whole: all combinations, where else a sample is taken. For slow suites. */
+bool suite_whole(void);
 
 /* Runs a suite without a device; main's exit status. */
 int suite_main(Suite *suite);
@@ -73,7 +75,14 @@ bool suite_takes_penalties(const char *rule);
 struct tik_policy *suite_rich_policy(const char *rule);
 bool suite_has_option(const struct tik_rule_info *rule, const char *option);
 
-/* Adds a tensor of rank 1 in the library's memory. */
+/*
+ * The shape of `count` elements for a tensor of the rule: a vector or, where the rule takes matrices
+ * alone, one with as many rows as divide them, up to 31 and so few that no BLAS multiplies. Returns
+ * the rank.
+ */
+size_t suite_shape(const char *rule, size_t count, size_t shape[2]);
+
+/* Adds a tensor of that shape in the library's memory. */
 size_t suite_add(struct tik_optimizer *optimizer, size_t group, const char *name, size_t count,
                  const float *param);
 

@@ -38,7 +38,7 @@ class Help(InFolder):
         for option in "rules policy sizes tensors device threads rounds json plot".split():
             self.assertIn("--" + option + " ", run("bench", "--help").stdout)
         options = "set penalty no-decay freeze max-norm state verify strict threads clip-norm agc"
-        options += " clip-value loss-scale nonfinite ema ema-out"
+        options += " clip-value loss-scale nonfinite ema ema-out memory-limit copy copy-out seed"
         for option in options.split():
             self.assertIn("--" + option, text)
 
@@ -75,9 +75,14 @@ class Rules(unittest.TestCase):
         rules = {rule["name"]: rule for rule in tables["rules"]}
         self.assertLessEqual({"sgd", "adam", "adamw"}, set(rules))
         for rule in rules.values():
-            keys = ["name", "options", "states", "citation", "launches", "bytes_per_parameter"]
+            keys = ["name", "equation", "options", "states", "citation", "matrices", "conformance"]
+            keys += ["launches", "launches_with_max_norm", "bytes_per_parameter"]
+            keys += ["bytes_per_parameter_with_every_state"]
             self.assertEqual(list(rule), keys)
+            self.assertEqual(rule["conformance"], "bounded" if rule["name"] == "muon" else "exact")
+            self.assertIs(rule["matrices"], rule["name"] == "muon")
             self.assertGreaterEqual(rule["launches"], 1)
+            self.assertEqual(rule["launches_with_max_norm"], rule["launches"] + 2)
             for option in rule["options"]:
                 self.assertEqual(list(option), ["name", "default", "range", "doc"])
         defaults = {o["name"]: o["default"] for o in rules["adamw"]["options"]}
@@ -88,14 +93,20 @@ class Rules(unittest.TestCase):
             self.assertEqual(rules[name]["launches"], 1)
         moved = {name: rules[name]["bytes_per_parameter"] for name in ("sgd", "adam", "adamw")}
         self.assertEqual(moved, {"sgd": 12, "adam": 28, "adamw": 28})
+        moved = {n: rules[n]["bytes_per_parameter_with_every_state"] for n in ("sgd", "adam", "lion")}
+        self.assertEqual(moved, {"sgd": 20, "adam": 36, "lion": 20})
+        self.assertIn("sqrt(v)/sqrt(1 - beta2^t) + eps", rules["adam"]["equation"])
         self.assertEqual(rules["adamw"]["states"], ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"])
         penalties = {penalty["name"]: penalty for penalty in tables["penalties"]}
         self.assertEqual(penalties["l2"]["applications"], ["coupled", "decoupled", "proximal"])
         self.assertEqual(penalties["l1"]["applications"], ["coupled", "proximal"])
         defaults = {o["name"]: o["default"] for o in penalties["l1"]["options"]}
         self.assertEqual(defaults["application"], "proximal")
+        for penalty in penalties.values():
+            keys = ["name", "equation", "options", "applications", "citation"]
+            self.assertEqual(list(penalty), keys)
         presets = {preset["name"]: preset for preset in tables["presets"]}
-        due = "pytorch loshchilov optax keras tensorflow caffe mxnet mxnet2 d2l sklearn"
+        due = "pytorch loshchilov optax keras tensorflow caffe mxnet mxnet2 flashlight bitsandbytes apex d2l sklearn"
         self.assertEqual(list(presets), due.split())
         for preset in presets.values():
             self.assertEqual(list(preset), ["name", "rules", "differs", "words", "citation"])
@@ -110,11 +121,15 @@ class Rules(unittest.TestCase):
         for row in tables["rules"] + tables["penalties"] + tables["presets"]:
             self.assertIn(row["name"] + "\n", done.stdout)
             self.assertIn(row["citation"], words)
+            self.assertIn(row.get("equation", ""), words)
             for word in row.get("words", []):
                 self.assertIn("%s = %s" % (word["name"], word["ours"]), words)
             for option in row.get("options", []):
-                self.assertIn(option["name"], words)
-                self.assertIn(option["doc"], words)
+                default = option["default"]
+                shown = str(default).lower() if isinstance(default, bool) else default
+                shown = shown if isinstance(shown, str) else "%g" % shown
+                due = "%s %s %s %s" % (option["name"], shown, option["range"], option["doc"])
+                self.assertIn(due, words)
         self.assertIn("28 a parameter with the default options, 36 with every state", words)
         self.assertIn("12 a parameter with the default options, 20 with every state", words)
         for row in tables["rules"]:
@@ -125,8 +140,31 @@ class Rules(unittest.TestCase):
         self.assertEqual([line for line in lines if line != line.rstrip()], [])
 
 
+    def cost(self, *arguments):
+        done = run("rules", "--json", *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        found = json.loads(done.stdout)
+        self.assertEqual(list(found), ["rule", "policy", "launches", "bytes_per_parameter"])
+        return found["launches"], found["bytes_per_parameter"]
+
+    def test_policy(self):
+        self.assertEqual(self.cost("--rule", "adam"), (1, 28))
+        self.assertEqual(self.cost("--rule", "adam:amsgrad=true"), (1, 36))
+        self.assertEqual(self.cost("--rule", "adamw", "--policy", "ema=0.9,zero_grad=true"), (1, 40))
+        around = "max_norm=1,ema=0.9,zero_grad=true,l1,weight=1e-4"
+        self.assertEqual(self.cost("--rule", "adamw", "--policy", around), (3, 44))
+        self.assertGreater(self.cost("--rule", "sgd", "--policy", "group_lasso,weight=1")[0], 1)
+        line = run("rules", "--rule", "sgd:momentum=0.9", "--policy", "max_norm=1").stdout
+        due = "sgd momentum=0.9,max_norm=1: 3 launches a step for a group's tensors in the library's"
+        self.assertEqual(line, due + " memory, 24 bytes a parameter\n")
+        for arguments, word in (["--policy", "ema=0.9"], "--rule"), (["--rule", "sgx"], "'sgx'"):
+            done = run("rules", *arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(word, done.stderr)
+
+
 class Devices(InFolder):
-    KEYS = "index platform name driver version type usable chosen host_unified_memory conformance"
+    KEYS = "index platform name driver version type usable chosen host_unified_memory conformance blas"
 
     def test_json(self):
         done = run("devices", "--json")

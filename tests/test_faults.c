@@ -60,13 +60,13 @@ START_TEST(any_call_verified)
 }
 END_TEST
 
+/* One way with memory that is not shared, the other strict: the verified run below has neither. */
 START_TEST(any_call_around)
 {
     struct script script;
-    const bool memory = _i % 2 == 1;
-    script_around(&script, "any call, around the step", (size_t)_i / 2, TIK_VERIFY_OFF);
-    faults_control->hide_shared_memory(memory);
-    campaign_scan(&script, campaign_one(FAULT_ANY, CL_OUT_OF_RESOURCES), _i == 3);
+    script_around(&script, "any call, around the step", (size_t)_i, TIK_VERIFY_OFF);
+    faults_control->hide_shared_memory(_i == 0);
+    campaign_scan(&script, campaign_one(FAULT_ANY, CL_OUT_OF_RESOURCES), _i == 1);
     faults_control->hide_shared_memory(false);
 }
 END_TEST
@@ -106,6 +106,7 @@ START_TEST(the_host_does_not_wait)
     faults_ok(tik_optimizer_create(context, &options, &optimizer));
     faults_ok(tik_policy_create("adamw", &policy));
     faults_ok(tik_policy_set_ema(policy, 0.9, true));
+    faults_ok(tik_policy_set_copy(policy, TIK_COPY_BF16, TIK_COPY_STOCHASTIC, 3));
     faults_ok(tik_optimizer_add_group(optimizer, policy, NULL));
     tik_policy_destroy(policy);
     const struct tik_tensor tensor = {.name = "p", .rank = 1, .shape = &count};
@@ -181,25 +182,38 @@ START_TEST(a_second_fault)
 }
 END_TEST
 
-/* Programs are compiled and judged anew each time: a context of its own, and no cache. */
+/*
+ * The program is compiled and judged anew each time: a context of its own, whose cache has but what
+ * the making of a context compiles. Of several programs each goes this way: here is one.
+ */
 START_TEST(any_call_of_a_cold_prepare)
 {
     struct script script;
-    script_full(&script, "any call of a cold prepare", TIK_VERIFY_OFF);
+    script_prepared(&script, "any call of a cold prepare");
     struct campaign campaign = campaign_one(FAULT_ANY, CL_OUT_OF_RESOURCES);
     campaign.only_prepare = true;
     struct tik_context_options options = faults_options("opencl", false);
+    char known[WORKDIR_PATH];
+    struct tik_context *context;
+    workdir_create(known);
+    options.cache_path = known;
+    faults_ok(tik_context_create(&options, &context));
+    tik_context_destroy(context);
     uint64_t n = 0;
     bool reached = true;
     while (reached) {
-        struct tik_context *context;
-        options.cache_path = "off";
+        char cache[WORKDIR_PATH];
+        workdir_create(cache);
+        workdir_copy(known, cache);
+        options.cache_path = cache;
         faults_ok(tik_context_create(&options, &context));
         reached = campaign_play(&script, context, &campaign, ++n);
         tik_context_destroy(context);
+        workdir_remove(cache);
     }
+    workdir_remove(known);
     printf("%s: %" PRIu64 " faults\n", script.name, n - 1);
-    ck_assert_uint_gt(n, 1);
+    ck_assert_uint_gt(n, 100); /* fewer, and nothing was compiled */
     script_free(&script);
 }
 END_TEST
@@ -230,7 +244,7 @@ static Suite *make_suite(void)
     TCase *around = tcase_create("around");
     tcase_add_loop_test(around, the_host_does_not_wait, 0, 3);
     tcase_add_loop_test(around, any_call_of_a_look, 0, 2);
-    tcase_add_loop_test(around, any_call_around, 0, 4);
+    tcase_add_loop_test(around, any_call_around, 0, 2);
     tcase_add_loop_test(around, any_call_around_verified, 0, 2);
     suite_add_tcase(suite, around);
     TCase *devices = tcase_create("devices");

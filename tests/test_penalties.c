@@ -259,6 +259,49 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* What the mathematics forbids is refused, and the message says why. */
+START_TEST(test_forbidden_applications)
+{
+    static const struct {
+        const char *name, *application, *why;
+    } rows[] = {
+        {"l1", "decoupled", "share"},
+        {"lp", "decoupled", "share"},
+        {"group_lasso", "decoupled", "share"},
+        {"l1_cumulative", "coupled", "after the step"},
+        {"l1_cumulative", "decoupled", "after the step"},
+        {"box", "coupled", "no gradient"},
+        {"box", "decoupled", "no gradient"},
+        {"max_norm", "coupled", "no gradient"},
+        {"max_norm", "decoupled", "no gradient"},
+        {"l2_ball", "coupled", "no gradient"},
+        {"l2_ball", "decoupled", "no gradient"},
+        {"l1_ball", "coupled", "no gradient"},
+        {"l1_ball", "decoupled", "no gradient"},
+        {"simplex", "coupled", "no gradient"},
+        {"simplex", "decoupled", "no gradient"},
+    };
+    size_t forbidden = 0;
+    for (size_t i = 0; tik_penalty_at(i) != NULL; i++)
+        for (unsigned bit = TIK_COUPLED; bit <= TIK_PROXIMAL; bit <<= 1)
+            forbidden += (tik_penalty_at(i)->applications & bit) == 0;
+    ck_assert_uint_eq(forbidden, sizeof rows / sizeof *rows);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct tik_policy *policy = suite_policy("sgd", (struct oracle_option[]){{0}});
+        judge_ok(tik_policy_add_penalty(policy, rows[i].name, NULL));
+        suite_refused(TIK_ERROR_ARGUMENT,
+                      tik_policy_set_penalty_text(policy, 0, "application", rows[i].application),
+                      rows[i].name, rows[i].application, rows[i].why, "allowed is", "proximal");
+        tik_policy_destroy(policy);
+    }
+    struct tik_policy *policy = suite_policy("adam", (struct oracle_option[]){{0}});
+    judge_ok(tik_policy_add_penalty(policy, "l1_cumulative", NULL));
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_set_penalty_text(policy, 0, "metric", "diagonal"),
+                  "l1_cumulative", "metric", "one sum for all elements");
+    tik_policy_destroy(policy);
+}
+END_TEST
+
 /* A value that makes the bounds cross, or leaves lp without a closed form, changes nothing. */
 START_TEST(test_refused_changes)
 {
@@ -302,6 +345,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(test_case, test_lp_is_l1_and_l2, 0, 4);
     tcase_add_loop_test(test_case, test_box, 0, 4);
     tcase_add_test(test_case, test_refusals);
+    tcase_add_test(test_case, test_forbidden_applications);
     tcase_add_test(test_case, test_refused_changes);
     suite_add_tcase(suite, test_case);
     return suite;

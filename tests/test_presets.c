@@ -79,9 +79,10 @@ static void run(const struct tik_policy *policy, const struct tik_optimizer_opti
     judge_ok(tik_optimizer_add_group(optimizer, policy, &group));
     if (schedule)
         judge_ok(tik_optimizer_set_schedule(optimizer, group, schedule));
+    const bool matrix = tik_rule_find(tik_policy_rule(policy))->matrices;
     const struct tik_tensor tensor = {.name = "p",
-                                      .rank = 1,
-                                      .shape = (size_t[]){N},
+                                      .rank = matrix ? 2 : 1,
+                                      .shape = matrix ? (size_t[]){1, N} : (size_t[]){N},
                                       .memory = TIK_MEMORY_LIBRARY,
                                       .param = start};
     judge_ok(tik_optimizer_add_tensor(optimizer, group, &tensor, &index));

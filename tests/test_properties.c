@@ -424,8 +424,7 @@ START_TEST(test_eval_refused)
     judge_ok(tik_policy_set_penalty_text(mean, 1, "application", "decoupled"));
     judge_ok(tik_policy_check(mean));
     judge_ok(tik_policy_set_penalty_text(mean, 1, "order", "before"));
-    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(mean), "l2", "order",
-                  "schedule_free_adamw");
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(mean), "l2", "order", "schedule_free_adamw");
     tik_policy_destroy(mean);
     tik_policy_destroy(other);
 }

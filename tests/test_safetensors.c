@@ -103,6 +103,33 @@ START_TEST(reads_what_it_wrote)
 }
 END_TEST
 
+/* 16 bits an element: bytes in the file's order, offsets by twos; and such a file is not read. */
+START_TEST(writes_halves)
+{
+    static const char header[] = "{\"c\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[0,6]},"
+                                 "\"d\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[6,8]}}";
+    struct tik_tensors *tensors = make(), *again = NULL;
+    struct tik_tensor_view view;
+    const uint16_t words[] = {0x3f80, 0x8001, 0x7fc1};
+    const size_t shape[] = {3};
+    ck_assert_int_eq(tik_tensors_add_as(tensors, "c", TIK_DTYPE_BF16, 1, shape, words), TIK_OK);
+    ck_assert_int_eq(tik_tensors_add_as(tensors, "d", TIK_DTYPE_F16, 0, NULL, NULL), TIK_OK);
+    ck_assert_int_eq(tik_tensors_add_as(tensors, "e", (enum tik_dtype)3, 0, NULL, NULL),
+                     TIK_ERROR_ARGUMENT);
+    ck_assert(tik_tensors_find(tensors, "c", &view));
+    ck_assert(view.data == NULL && view.dtype == TIK_DTYPE_BF16);
+    ck_assert_mem_eq(view.words, words, sizeof words);
+    ck_assert_int_eq(save(tensors, "file"), TIK_OK);
+    size_t count;
+    const unsigned char *bytes = scratch_read("file", &count);
+    ck_assert_mem_eq(bytes + 8, header, sizeof header - 1);
+    ck_assert_mem_eq(bytes + count - 8, "\x80\x3f\x01\x80\xc1\x7f\0\0", 8);
+    ck_assert_int_eq(tik_tensors_load("file", &again), TIK_ERROR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(tik_last_error(), "BF16"));
+    tik_tensors_destroy(tensors);
+}
+END_TEST
+
 /* The bytes themselves, so that a mistake on both sides does not cancel. */
 START_TEST(writes_the_format)
 {
@@ -227,6 +254,7 @@ int main(void)
     tcase_add_checked_fixture(files, scratch_enter, scratch_leave);
     tcase_add_test(files, reads_what_it_wrote);
     tcase_add_test(files, writes_the_format);
+    tcase_add_test(files, writes_halves);
     tcase_add_test(files, saves_and_loads_nothing);
     tcase_add_test(files, takes_any_order_of_data);
     tcase_add_test(files, refuses_misuse);

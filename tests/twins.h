@@ -36,6 +36,7 @@ struct twins_spec {
     /* Group 0 has finite parameters and states, group 1 infinities and NaN among them. */
     const enum suite_values *grads;      /* of group 0, a kind a step; */
     const enum suite_values *wild_grads; /* and of group 1 */
+    bool tame;                           /* group 1 has parameters like those of group 0 */
     size_t steps;
 };
 

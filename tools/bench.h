@@ -11,6 +11,8 @@
 struct bench_policy {
     char *text; /* as it was asked for: "momentum=0.9,max_norm=1"; "" for the defaults */
     struct tik_policy *policy;
+    enum tik_copy_format copy;
+    enum tik_copy_rounding rounding;
     struct tik_optimizer_options options;
 };
 
@@ -41,12 +43,13 @@ void bench_policy_finish(struct bench_policy *policy);
 
 /*
  * What a step moves: p, the states and the average, each read and written; g, which is read, and
- * written where it is cleared; and what is read before, for norms or the finite check: g, or g and p.
+ * written where it is cleared; the low-precision copy, 16 bits that are written; and what is read
+ * before, for norms or the finite check: g, or g and p.
  */
 struct bench_streams {
     size_t updated;
     size_t before; /* 0 to 2 */
-    bool clears;
+    bool clears, copies;
 };
 
 /* Bytes that the streams move for each parameter. */
@@ -68,7 +71,8 @@ struct bench_host {
     int threads;
     void *memory;
     float *updated[BENCH_MAX_STREAMS], *grad;
-    float norm; /* what the passes before the step found */
+    uint16_t *copy; /* written */
+    float norm;     /* what the passes before the step found */
 };
 
 /* OpenMP's number of threads where `asked` is 0. */

@@ -24,7 +24,9 @@ static const char help[] =
     "                      penalty, which takes the KEY=VALUE after it, as in l1,weight=1e-4;\n"
     "                      and what is around the step: max_norm=X, clip_norm=X, agc=X or\n"
     "                      clip_value=X clip the gradients, ema=D averages the parameters,\n"
-    "                      zero_grad=true clears the gradients, loss_scale=X divides by it\n"
+    "                      zero_grad=true clears the gradients, loss_scale=X divides by it,\n"
+    "                      copy=bf16 or fp16 makes a low-precision copy, copy_rounding=stochastic\n"
+    "                      rounds it by chance\n"
     "  --sizes N,M         parameters, as in 256, 1e6 or 64Mi; 2000x256 is 2,000 tensors of 256\n"
     "                      (default: 256,4Ki,64Ki,1Mi,16Mi,64Mi)\n"
     "  --tensors K         how many tensors a size is divided into (default 1)\n"
@@ -59,40 +61,12 @@ struct texts {
     const char *rules, *policy, *sizes, *tensors, *rounds;
 };
 
-/* A whole number: digits, or 1e6; Ki, Mi and Gi count in powers of 1,024. */
-static bool parse_count(const char *text, size_t length, double most, size_t *count)
-{
-    static const struct {
-        const char *suffix;
-        double factor;
-    } units[] = {{"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}};
-    char number[32];
-    if (length == 0 || length >= sizeof number)
-        return false;
-    memcpy(number, text, length);
-    number[length] = '\0';
-    double factor = 1, value;
-    for (size_t i = 0; length > 2 && i < sizeof units / sizeof *units; i++)
-        if (strcmp(number + length - 2, units[i].suffix) == 0) {
-            factor = units[i].factor;
-            number[length - 2] = '\0';
-            break;
-        }
-    if (!command_parse_real(number, &value))
-        return false;
-    value *= factor;
-    if (!(value >= 1 && value <= most && value < (double)SIZE_MAX / 64) || floor(value) != value)
-        return false;
-    *count = (size_t)value;
-    return true;
-}
-
 /* "64Mi", or "2000x256": tensors times elements. */
 static int read_size(const char *item, size_t length, size_t tensors, struct bench_size *size)
 {
     const char *times = memchr(item, 'x', length);
     size_t each = 0;
-    if (times == NULL && parse_count(item, length, MOST_PARAMETERS, &size->parameters)) {
+    if (times == NULL && command_parse_count(item, length, MOST_PARAMETERS, &size->parameters)) {
         size->tensors = tensors;
         if (tensors > size->parameters)
             return command_error(COMMAND_USAGE,
@@ -101,9 +75,9 @@ static int read_size(const char *item, size_t length, size_t tensors, struct ben
         return COMMAND_OK;
     }
     if (times != NULL &&
-        parse_count(item, (size_t)(times - item), MOST_PARAMETERS, &size->tensors) &&
-        parse_count(times + 1, length - (size_t)(times - item) - 1,
-                    MOST_PARAMETERS / (double)size->tensors, &each)) {
+        command_parse_count(item, (size_t)(times - item), MOST_PARAMETERS, &size->tensors) &&
+        command_parse_count(times + 1, length - (size_t)(times - item) - 1,
+                            MOST_PARAMETERS / (double)size->tensors, &each)) {
         size->parameters = size->tensors * each;
         return COMMAND_OK;
     }
@@ -125,7 +99,7 @@ static int read_sizes(struct bench_arguments *arguments, const struct texts *tex
 {
     size_t tensors = 1;
     if (texts->tensors != NULL &&
-        !parse_count(texts->tensors, strlen(texts->tensors), MOST_PARAMETERS, &tensors))
+        !command_parse_count(texts->tensors, strlen(texts->tensors), MOST_PARAMETERS, &tensors))
         return command_error(COMMAND_USAGE, "--tensors is '%s'; a whole number from 1 is due",
                              texts->tensors);
     const char *item = texts->sizes;
@@ -173,7 +147,7 @@ static int read_rules(struct bench_arguments *arguments, const struct texts *tex
 static int read_texts(struct bench_arguments *arguments, const struct texts *texts)
 {
     if (texts->rounds != NULL &&
-        !parse_count(texts->rounds, strlen(texts->rounds), MOST_ROUNDS, &arguments->rounds))
+        !command_parse_count(texts->rounds, strlen(texts->rounds), MOST_ROUNDS, &arguments->rounds))
         return command_error(COMMAND_USAGE, "--rounds is '%s'; a whole number from 1 to %d is due",
                              texts->rounds, MOST_ROUNDS);
     int code = read_sizes(arguments, texts);

@@ -1,6 +1,7 @@
 /* The limit on the host: a policy's streams, and a loop over them by OpenMP. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #ifdef _OPENMP
@@ -18,7 +19,8 @@
 
 size_t bench_streams_bytes(const struct bench_streams *streams)
 {
-    return sizeof(float) * (2 * streams->updated + 1 + streams->before + streams->clears);
+    return sizeof(float) * (2 * streams->updated + 1 + streams->before + streams->clears) +
+           sizeof(uint16_t) * streams->copies;
 }
 
 int bench_host_threads(int asked)
@@ -49,6 +51,16 @@ static void add(float *restrict x, const float *restrict g)
         x[i] = x[i] + g[i];
 }
 
+/* Some 16 bits of each. */
+static void halve(uint16_t *restrict copy, const float *restrict x)
+{
+    for (size_t i = 0; i < BENCH_BLOCK; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        copy[i] = (uint16_t)(bits >> 16);
+    }
+}
+
 /* Lanes of their own, so that it can be vectorised. */
 static float sum(const float *g)
 {
@@ -77,11 +89,15 @@ static void touch(struct bench_host *host, size_t room)
         for (size_t k = 0; k < updated; k++)
             fill(host->updated[k] + b * BENCH_BLOCK, 0.0f);
         fill(host->grad + b * BENCH_BLOCK, 1e-3f);
+        if (host->copy != NULL)
+            halve(host->copy + b * BENCH_BLOCK, host->grad + b * BENCH_BLOCK);
     }
     for (size_t at = (size_t)blocks * BENCH_BLOCK; at < room; at += BENCH_BLOCK) {
         for (size_t k = 0; k < updated; k++)
             fill(host->updated[k] + at, 0.0f);
         fill(host->grad + at, 1e-3f);
+        if (host->copy != NULL)
+            halve(host->copy + at, host->grad + at);
     }
 }
 
@@ -94,13 +110,16 @@ bool bench_host_create(struct bench_host *host, const struct bench_streams *stre
         .streams = *streams,
         .count = count,
         .threads = count >= PARALLEL_ELEMENTS ? threads : 1,
-        .memory = allocate((streams->updated + 1) * stride),
+        .memory =
+            allocate((streams->updated + 1) * stride + streams->copies * room * sizeof(uint16_t)),
     };
     if (host->memory == NULL)
         return false;
     for (size_t k = 0; k < streams->updated; k++)
         host->updated[k] = (float *)host->memory + k * room;
     host->grad = (float *)host->memory + streams->updated * room;
+    if (streams->copies)
+        host->copy = (uint16_t *)(host->grad + room);
     touch(host, room);
     return true;
 }
@@ -137,6 +156,8 @@ void bench_host_run(struct bench_host *host)
     for (int64_t b = 0; b < blocks; b++) {
         for (size_t k = 0; k < updated; k++)
             add(host->updated[k] + b * BENCH_BLOCK, host->grad + b * BENCH_BLOCK);
+        if (host->copy != NULL)
+            halve(host->copy + b * BENCH_BLOCK, host->updated[0] + b * BENCH_BLOCK);
         if (clears)
             fill(host->grad + b * BENCH_BLOCK, 0.0f);
     }

@@ -21,7 +21,7 @@ struct bench_kernel {
     cl_command_queue queue;
     cl_program program;
     cl_kernel limit, norm, empty;
-    cl_mem updated[BENCH_MAX_STREAMS], grad, total;
+    cl_mem updated[BENCH_MAX_STREAMS], grad, copy, total;
     struct bench_streams streams;
     size_t global, local;
 };
@@ -48,8 +48,12 @@ static void append(char *text, size_t room, const char *format, ...)
 /* As many parameters as there are streams. The test in `norm` is never true, but who knows that? */
 static void write_source(char *text, size_t room, const struct bench_streams *streams, bool cpu)
 {
-    snprintf(text, room, "#define VALUE %s\n#define SIZE %d\n#define VALUES %d\n",
-             cpu ? "float" : "float4", cpu ? 1 : GPU_VALUE, cpu ? BENCH_CHUNK : 1);
+    snprintf(text, room,
+             "#define VALUE %s\n#define SIZE %d\n#define VALUES %d\n"
+             "#define HALF %s\n#define HALVE(x) %s\n",
+             cpu ? "float" : "float4", cpu ? 1 : GPU_VALUE, cpu ? BENCH_CHUNK : 1,
+             cpu ? "ushort" : "ushort4",
+             cpu ? "(ushort)(as_uint(x) >> 16)" : "convert_ushort4(as_uint4(x) >> 16)");
     append(text, room,
            "__kernel void empty(void) {}\n"
            "__kernel void norm(__global const uint4 *g, __global uint4 *total)\n"
@@ -65,6 +69,8 @@ static void write_source(char *text, size_t room, const struct bench_streams *st
            streams->clears ? "" : "const ");
     for (size_t k = 0; k < streams->updated; k++)
         append(text, room, ", __global VALUE *restrict x%zu", k);
+    if (streams->copies)
+        append(text, room, ", __global HALF *restrict copy");
     append(text, room,
            ")\n{\n"
            "    const size_t first = get_global_id(0) * VALUES;\n"
@@ -72,6 +78,7 @@ static void write_source(char *text, size_t room, const struct bench_streams *st
            "        const VALUE a = g[i];\n");
     for (size_t k = 0; k < streams->updated; k++)
         append(text, room, "        x%zu[i] = x%zu[i] + a;\n", k, k);
+    append(text, room, "%s", streams->copies ? "        copy[i] = HALVE(x0[i]);\n" : "");
     append(text, room, "%s    }\n}\n", streams->clears ? "        g[i] = (VALUE)0;\n" : "");
 }
 
@@ -129,11 +136,17 @@ static enum tik_status make_buffers(struct bench_kernel *made, cl_context contex
     for (size_t k = 0; error == CL_SUCCESS && k < made->streams.updated; k++)
         error = make_buffer(made, context, bytes, host != NULL ? host->updated[k] : NULL,
                             &made->updated[k]);
+    if (error == CL_SUCCESS && made->streams.copies)
+        error =
+            make_buffer(made, context, bytes / 2, host != NULL ? host->copy : NULL, &made->copy);
     if (error != CL_SUCCESS)
         return fail(why, "clCreateBuffer", error);
     error = clSetKernelArg(made->limit, 0, sizeof made->grad, &made->grad);
     for (cl_uint k = 0; error == CL_SUCCESS && k < made->streams.updated; k++)
         error = clSetKernelArg(made->limit, k + 1, sizeof(cl_mem), &made->updated[k]);
+    if (error == CL_SUCCESS && made->streams.copies)
+        error = clSetKernelArg(made->limit, (cl_uint)made->streams.updated + 1, sizeof made->copy,
+                               &made->copy);
     if (error == CL_SUCCESS)
         error = clSetKernelArg(made->norm, 1, sizeof made->total, &made->total);
     return error == CL_SUCCESS ? TIK_OK : fail(why, "clSetKernelArg", error);
@@ -181,6 +194,8 @@ void bench_kernel_destroy(struct bench_kernel *kernel)
             clReleaseMemObject(kernel->updated[k]);
     if (kernel->grad != NULL)
         clReleaseMemObject(kernel->grad);
+    if (kernel->copy != NULL)
+        clReleaseMemObject(kernel->copy);
     if (kernel->total != NULL)
         clReleaseMemObject(kernel->total);
     if (kernel->limit != NULL)

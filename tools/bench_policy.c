@@ -42,6 +42,25 @@ static int apply_ema(struct bench_policy *policy, const char *value)
     return status == TIK_OK ? COMMAND_OK : command_failure(status);
 }
 
+static int apply_copies(struct bench_policy *policy, int code)
+{
+    if (code != COMMAND_OK)
+        return code;
+    const enum tik_status status =
+        tik_policy_set_copy(policy->policy, policy->copy, policy->rounding, 0);
+    return status == TIK_OK ? COMMAND_OK : command_failure(status);
+}
+
+static int apply_copy(struct bench_policy *policy, const char *value)
+{
+    return apply_copies(policy, command_parse_copy("copy", value, &policy->copy));
+}
+
+static int apply_rounding(struct bench_policy *policy, const char *value)
+{
+    return apply_copies(policy, command_parse_rounding("copy_rounding", value, &policy->rounding));
+}
+
 static int apply_zero_grad(struct bench_policy *policy, const char *value)
 {
     policy->options.zero_grad = strcmp(value, "true") == 0;
@@ -58,10 +77,11 @@ static int apply_around(struct bench_policy *policy, const char *item, bool *fou
         const char *key;
         double *number;
         int (*apply)(struct bench_policy *, const char *);
-    } keys[] = {{"max_norm", &o->max_norm, NULL},     {"clip_norm", &o->clip_norm, NULL},
-                {"clip_value", &o->clip_value, NULL}, {"agc", &o->agc, NULL},
-                {"loss_scale", &o->loss_scale, NULL}, {"ema", NULL, apply_ema},
-                {"zero_grad", NULL, apply_zero_grad}};
+    } keys[] = {{"max_norm", &o->max_norm, NULL},       {"clip_norm", &o->clip_norm, NULL},
+                {"clip_value", &o->clip_value, NULL},   {"agc", &o->agc, NULL},
+                {"loss_scale", &o->loss_scale, NULL},   {"ema", NULL, apply_ema},
+                {"zero_grad", NULL, apply_zero_grad},   {"copy", NULL, apply_copy},
+                {"copy_rounding", NULL, apply_rounding}};
     const size_t length = strcspn(item, "=");
     *found = true;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {

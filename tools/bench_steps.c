@@ -11,16 +11,31 @@ static size_t tensor_length(struct bench_size size, size_t index)
     return size.parameters / size.tensors + (index < size.parameters % size.tensors);
 }
 
-static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group,
+/* A vector or, for a rule of matrices, the squarest that has so many elements. */
+static size_t make_shape(bool matrix, size_t length, size_t shape[2])
+{
+    size_t rows = 1;
+    for (size_t side = 2; side <= length / side && matrix; side++)
+        if (length % side == 0)
+            rows = side;
+    shape[0] = matrix ? rows : length;
+    shape[1] = length / rows;
+    return matrix ? 2 : 1;
+}
+
+static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group, bool matrices,
                                    struct bench_size size)
 {
     enum tik_status status = TIK_OK;
     for (size_t i = 0; status == TIK_OK && i < size.tensors; i++) {
         char name[32];
         snprintf(name, sizeof name, "t%zu", i);
-        const size_t length = tensor_length(size, i);
-        const struct tik_tensor tensor = {
-            .name = name, .rank = 1, .shape = &length, .memory = TIK_MEMORY_LIBRARY};
+        size_t shape[2];
+        const struct tik_tensor tensor = {.name = name,
+                                          .rank =
+                                              make_shape(matrices, tensor_length(size, i), shape),
+                                          .shape = shape,
+                                          .memory = TIK_MEMORY_LIBRARY};
         status = tik_optimizer_add_tensor(optimizer, group, &tensor, NULL);
     }
     return status;
@@ -48,7 +63,8 @@ enum tik_status bench_steps_create(struct tik_context *context, const struct ben
     enum tik_status status = tik_optimizer_create(context, &policy->options, optimizer);
     if (status == TIK_OK)
         status = tik_optimizer_add_group(*optimizer, policy->policy, &group);
-    return status == TIK_OK ? add_tensors(*optimizer, group, size) : status;
+    const bool matrices = tik_rule_find(tik_policy_rule(policy->policy))->matrices;
+    return status == TIK_OK ? add_tensors(*optimizer, group, matrices, size) : status;
 }
 
 /* Asked of the scalar path, with one tensor of one element. */
@@ -73,12 +89,15 @@ int bench_steps_streams(const struct bench_policy *policy, struct bench_streams 
         .updated = 1 + info.state_count,
         .before = (size_t)looks + (o->agc > 0),
         .clears = o->zero_grad,
+        .copies = policy->copy != TIK_COPY_NONE,
     };
     return status == TIK_OK ? COMMAND_OK : command_failure(status);
 }
 
-/* Parameters, gradients and states, once for the steps and once for the limit. */
+/* Parameters, gradients, states and copy, once for the steps and once for the limit. */
 size_t bench_steps_memory(const struct bench_streams *streams, size_t parameters)
 {
-    return 2 * (streams->updated + 1) * parameters * sizeof(float);
+    const size_t bytes =
+        (streams->updated + 1) * sizeof(float) + streams->copies * sizeof(uint16_t);
+    return 2 * bytes * parameters;
 }

@@ -84,6 +84,33 @@ bool command_parse_real(const char *text, double *value)
     return *end == '\0' && isfinite(*value);
 }
 
+bool command_parse_count(const char *text, size_t length, double most, size_t *count)
+{
+    static const struct {
+        const char *suffix;
+        double factor;
+    } units[] = {{"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}};
+    char number[32];
+    if (length == 0 || length >= sizeof number)
+        return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    double factor = 1, value;
+    for (size_t i = 0; length > 2 && i < sizeof units / sizeof *units; i++)
+        if (strcmp(number + length - 2, units[i].suffix) == 0) {
+            factor = units[i].factor;
+            number[length - 2] = '\0';
+            break;
+        }
+    if (!command_parse_real(number, &value))
+        return false;
+    value *= factor;
+    if (!(value >= 1 && value <= most && value < (double)SIZE_MAX / 64) || floor(value) != value)
+        return false;
+    *count = (size_t)value;
+    return true;
+}
+
 int command_parse_threads(const char *text, int *threads)
 {
     enum { LIMIT = 1024 };

@@ -39,10 +39,16 @@ int command_bad_operand(const char *argument);
 
 /* A finite number, the whole text, in the C locale's spelling. */
 bool command_parse_real(const char *text, double *value);
+/* A whole number from 1 to `most` in the first `length` of text: digits, 1e6, or 64Ki, Mi, Gi. */
+bool command_parse_count(const char *text, size_t length, double most, size_t *count);
 
 /* The values of --threads and of a largest norm, as `option` names it; an exit code. */
 int command_parse_threads(const char *text, int *threads);
 int command_parse_max_norm(const char *option, const char *text, double *max_norm);
+
+/* A low-precision copy: bf16 or fp16; nearest or stochastic. Exit codes. */
+int command_parse_copy(const char *option, const char *text, enum tik_copy_format *format);
+int command_parse_rounding(const char *option, const char *text, enum tik_copy_rounding *rounding);
 
 /* Cuts "KEY=VALUE" in two and returns the value; NULL when there is no '=' or no key. */
 char *command_cut_value(char *text);

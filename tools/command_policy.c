@@ -12,6 +12,22 @@ char *command_cut_value(char *text)
     return equals + 1;
 }
 
+int command_parse_copy(const char *option, const char *text, enum tik_copy_format *format)
+{
+    *format = strcmp(text, "bf16") == 0 ? TIK_COPY_BF16 : TIK_COPY_FP16;
+    if (*format == TIK_COPY_BF16 || strcmp(text, "fp16") == 0)
+        return COMMAND_OK;
+    return command_error(COMMAND_USAGE, "%s is '%s'; bf16 or fp16 is due", option, text);
+}
+
+int command_parse_rounding(const char *option, const char *text, enum tik_copy_rounding *rounding)
+{
+    *rounding = strcmp(text, "nearest") == 0 ? TIK_COPY_NEAREST : TIK_COPY_STOCHASTIC;
+    if (*rounding == TIK_COPY_NEAREST || strcmp(text, "stochastic") == 0)
+        return COMMAND_OK;
+    return command_error(COMMAND_USAGE, "%s is '%s'; nearest or stochastic is due", option, text);
+}
+
 int command_set_option(struct tik_policy *policy, const char *option, char *text)
 {
     char *value = command_cut_value(text);

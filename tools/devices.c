@@ -33,6 +33,8 @@ static bool add_device(cJSON *list, const struct tik_device_info *device)
                NULL &&
            cJSON_AddStringToObject(entry, "conformance",
                                    tik_conformance_name(device->conformance)) != NULL &&
+           cJSON_AddStringToObject(entry, "blas", device->blas != NULL ? device->blas : "") !=
+               NULL &&
            cJSON_AddStringToObject(entry, "reason", device->reason) != NULL;
 }
 
@@ -72,6 +74,8 @@ static void print_device(const struct tik_device_info *device)
         print_line("memory", device->host_unified_memory ? "shared with the host" : "its own");
         print_line("conformance", tik_conformance_name(device->conformance));
         print_line("why", device->reason);
+        if (device->blas != NULL)
+            printf("    %-12s %s, bounded (muon's products)\n", "matrices", device->blas);
     }
     putchar('\n');
 }

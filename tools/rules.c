@@ -7,15 +7,20 @@
 
 #include <getopt.h>
 
+#include "rules.h"
+
 static const char help[] =
-    "usage: tikhonov rules [--json]\n\n"
-    "Lists the rules, the penalties and the presets: equation, options with "
-    "default and range,\n"
-    "states, bytes that a step moves for each float32 parameter, launches of "
-    "a step, what a\n"
-    "library has in another way, and the source.\n\n"
-    "  --json         prints one JSON object\n"
-    "  --help, -h     this text\n";
+    "usage: tikhonov rules [--json]\n"
+    "       tikhonov rules --rule RULE [--policy ITEM,...] [--json]\n\n"
+    "Lists the rules, the penalties and the presets: equation, options with default and range,\n"
+    "states, bytes that a step moves for each float32 parameter, launches of a step, what a\n"
+    "library has in another way, and the source. Or tells what a step of one policy costs.\n\n"
+    "  --rule RULE        launches and bytes of this rule alone, as in adamw or\n"
+    "                     sgd:momentum=0.9:nesterov=true\n"
+    "  --policy ITEM,...  with these options, penalties and what is around the step, as in\n"
+    "                     max_norm=1,ema=0.999,l1,weight=1e-4; see 'tikhonov bench --help'\n"
+    "  --json             prints one JSON object\n"
+    "  --help, -h         this text\n";
 
 static const char *const applications[] = {"coupled", "decoupled", "proximal"};
 
@@ -93,13 +98,29 @@ static enum tik_status default_cost(const struct tik_rule_info *rule, double max
     return status;
 }
 
-/* With the default options. The scalar path fails for want of memory only. */
+/* A state that the default options do not need is read and written. */
+static size_t bytes_of_all(const struct tik_rule_info *rule, const struct cost *cost)
+{
+    return cost->bytes + (rule->state_count - cost->states) * 2 * sizeof(float);
+}
+
+/* The scalar path fails for want of memory only. */
 static bool add_cost(cJSON *entry, const struct tik_rule_info *rule)
 {
-    struct cost cost;
-    return default_cost(rule, 0, &cost) == TIK_OK &&
-           cJSON_AddNumberToObject(entry, "launches", (double)cost.launches) != NULL &&
-           cJSON_AddNumberToObject(entry, "bytes_per_parameter", (double)cost.bytes) != NULL;
+    struct cost cost, clipped;
+    if (default_cost(rule, 0, &cost) != TIK_OK || default_cost(rule, 1, &clipped) != TIK_OK)
+        return false;
+    const struct {
+        const char *name;
+        size_t value;
+    } numbers[] = {{"launches", cost.launches},
+                   {"launches_with_max_norm", clipped.launches},
+                   {"bytes_per_parameter", cost.bytes},
+                   {"bytes_per_parameter_with_every_state", bytes_of_all(rule, &cost)}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (cJSON_AddNumberToObject(entry, numbers[i].name, (double)numbers[i].value) == NULL)
+            return false;
+    return true;
 }
 
 static bool add_rule(cJSON *list, const struct tik_rule_info *rule)
@@ -107,10 +128,14 @@ static bool add_rule(cJSON *list, const struct tik_rule_info *rule)
     cJSON *entry = cJSON_CreateObject();
     return cJSON_AddItemToArray(list, entry) &&
            cJSON_AddStringToObject(entry, "name", rule->name) != NULL &&
+           cJSON_AddStringToObject(entry, "equation", rule->equation) != NULL &&
            add_options(entry, rule->options, rule->option_count) &&
            cJSON_AddItemToObject(entry, "states",
                                  cJSON_CreateStringArray(rule->states, (int)rule->state_count)) &&
            cJSON_AddStringToObject(entry, "citation", rule->citation) != NULL &&
+           cJSON_AddBoolToObject(entry, "matrices", rule->matrices) != NULL &&
+           cJSON_AddStringToObject(entry, "conformance", rule->bounded ? "bounded" : "exact") !=
+               NULL &&
            add_cost(entry, rule);
 }
 
@@ -119,6 +144,7 @@ static bool add_penalty(cJSON *list, const struct tik_penalty_info *penalty)
     cJSON *entry = cJSON_CreateObject();
     if (!cJSON_AddItemToArray(list, entry) ||
         cJSON_AddStringToObject(entry, "name", penalty->name) == NULL ||
+        cJSON_AddStringToObject(entry, "equation", penalty->equation) == NULL ||
         !add_options(entry, penalty->options, penalty->option_count))
         return false;
     cJSON *names = cJSON_AddArrayToObject(entry, "applications");
@@ -203,6 +229,12 @@ static void print_labelled(const char *label, const char *text)
     print_wrapped(14, text);
 }
 
+/* Where the next column is, or after a blank: a long name moves what follows it. */
+static int pad(int from, int to)
+{
+    return from + printf("%*s", to > from ? to - from : 1, "");
+}
+
 static void print_option(const struct tik_option *option)
 {
     char value[32];
@@ -212,7 +244,9 @@ static void print_option(const struct tik_option *option)
         snprintf(value, sizeof value, "%s", option->choices[(size_t)option->value]);
     else
         snprintf(value, sizeof value, "%g", option->value);
-    const int column = printf("        %-14s%-11s%s", option->name, value, option->range);
+    int column = pad(printf("        %s", option->name), 22);
+    column = pad(column + printf("%s", value), 33);
+    column += printf("%s", option->range);
     if (column < 52)
         printf("%*s", 52 - column, "");
     else
@@ -235,15 +269,13 @@ static enum tik_status print_states(const struct tik_rule_info *rule)
         status = default_cost(rule, 1, &clipped);
     if (status != TIK_OK)
         return status;
-    const size_t others = rule->state_count - cost.states;
     printf("    states:   ");
     for (size_t i = 0; i < rule->state_count; i++)
         printf("%s%s", i > 0 ? ", " : "", rule->states[i]);
     printf("%s\n", rule->state_count > 0 ? "" : "none");
     printf("    bytes:    %zu a parameter", cost.bytes);
-    if (others > 0)
-        printf(" with the default options, %zu with every state",
-               cost.bytes + others * 2 * sizeof(float));
+    if (rule->state_count > cost.states)
+        printf(" with the default options, %zu with every state", bytes_of_all(rule, &cost));
     putchar('\n');
     /* The sums of blocks take one more a group, and one finishes them. */
     char launches[160];
@@ -262,6 +294,10 @@ static enum tik_status print_rule(const struct tik_rule_info *rule)
     const enum tik_status status = print_states(rule);
     if (status != TIK_OK)
         return status;
+    if (rule->matrices)
+        print_labelled("tensors:", "of rank 2 alone");
+    if (rule->bounded != NULL)
+        print_labelled("bounded:", rule->bounded);
     print_labelled("source:", rule->citation);
     print_options(rule->options, rule->option_count);
     putchar('\n');
@@ -301,7 +337,9 @@ static void print_preset(const struct tik_preset_info *preset)
 
 static int print_tables(void)
 {
-    puts("Rules (p parameter, g gradient, t the step from 1; a step moves the bytes once)\n");
+    puts(
+        "Rules (p parameter, g gradient, t the step from 1; a step moves the bytes once: a moving\n"
+        "average adds 8, gradients that are cleared 4, a low-precision copy 2)\n");
     for (size_t i = 0; tik_rule_at(i) != NULL; i++) {
         const enum tik_status status = print_rule(tik_rule_at(i));
         if (status != TIK_OK)
@@ -318,18 +356,27 @@ static int print_tables(void)
 
 int rules_run(int argc, char **argv)
 {
-    enum { JSON = 256 };
+    enum { JSON = 256, RULE, POLICY };
     static const struct option options[] = {
+        {"rule", required_argument, NULL, RULE},
+        {"policy", required_argument, NULL, POLICY},
         {"json", no_argument, NULL, JSON},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
+    const char *rule = NULL, *policy = NULL;
     bool json = false;
     opterr = 0;
     for (int result; (result = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         switch (result) {
         case JSON:
             json = true;
+            break;
+        case RULE:
+            rule = optarg;
+            break;
+        case POLICY:
+            policy = optarg;
             break;
         case 'h':
             fputs(help, stdout);
@@ -340,5 +387,9 @@ int rules_run(int argc, char **argv)
     }
     if (optind < argc)
         return command_bad_operand(argv[optind]);
+    if (policy != NULL && rule == NULL)
+        return command_error(COMMAND_USAGE, "--policy is '%s', but there is no --rule", policy);
+    if (rule != NULL)
+        return rules_policy_print(rule, policy, json);
     return json ? print_json() : print_tables();
 }

@@ -14,6 +14,7 @@ struct work {
     struct tik_optimizer *optimizer;
     struct tik_tensors *state;      /* after the step */
     struct tik_tensors *ema, *eval; /* likewise; NULL: not asked for */
+    struct tik_tensors *copy;       /* likewise, in 16 bits */
     size_t stepped, elements;       /* that took part */
 };
 
@@ -215,6 +216,23 @@ static enum tik_status collect_read(struct work *work,
     return status;
 }
 
+static enum tik_status collect_copy(struct work *work)
+{
+    const enum tik_dtype dtype =
+        work->arguments->copy == TIK_COPY_BF16 ? TIK_DTYPE_BF16 : TIK_DTYPE_F16;
+    enum tik_status status = tik_tensors_create(&work->copy);
+    for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
+        struct tik_tensor_view param, view;
+        status = tik_tensors_at(work->files.params, i, &param);
+        if (status == TIK_OK)
+            status =
+                tik_tensors_add_as(work->copy, param.name, dtype, param.rank, param.shape, NULL);
+        if (status == TIK_OK && tik_tensors_find(work->copy, param.name, &view))
+            status = tik_optimizer_read(work->optimizer, i, TIK_COPY, view.words);
+    }
+    return status;
+}
+
 static int collect(struct work *work)
 {
     enum tik_status status = TIK_OK;
@@ -222,6 +240,8 @@ static int collect(struct work *work)
         status = collect_read(work, tik_optimizer_read_ema, &work->ema);
     if (status == TIK_OK && work->arguments->eval_out != NULL)
         status = collect_read(work, tik_optimizer_read_eval, &work->eval);
+    if (status == TIK_OK && work->arguments->copy_out != NULL)
+        status = collect_copy(work);
     if (status == TIK_OK)
         status = align_steps(work);
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
@@ -243,7 +263,8 @@ static int save(const struct work *work)
     } outputs[] = {{work->files.params, work->arguments->out},
                    {work->state, work->arguments->state_out},
                    {work->ema, work->arguments->ema_out},
-                   {work->eval, work->arguments->eval_out}};
+                   {work->eval, work->arguments->eval_out},
+                   {work->copy, work->arguments->copy_out}};
     const struct tik_tensors *tensors[sizeof outputs / sizeof *outputs];
     const char *paths[sizeof outputs / sizeof *outputs];
     size_t count = 0;
@@ -313,6 +334,7 @@ int step_run(int argc, char **argv)
         tik_tensors_destroy(work.state);
         tik_tensors_destroy(work.ema);
         tik_tensors_destroy(work.eval);
+        tik_tensors_destroy(work.copy);
         tik_optimizer_destroy(work.optimizer);
         tik_context_destroy(work.context);
         step_files_finish(&work.files);

@@ -18,17 +18,22 @@ struct step_arguments {
     bool dynamic; /* the loss scale moves, and is the state's where it has one */
     double ema;   /* decay of the average; 0: none */
     bool debias;
+    enum tik_copy_format copy; /* low-precision; _NONE: none */
+    enum tik_copy_rounding rounding;
+    uint64_t seed;
+    bool seeded; /* --seed was given */
     const char *device;
     bool strict;
     int threads;
     const char *params, *grads, *out, *state_out;
-    const char *state, *ema_out, *eval_out; /* NULL: a fresh one; none */
+    const char *state, *ema_out, *eval_out, *copy_out; /* NULL: a fresh one; none */
 };
 
 /* step_around.c: the arguments of what is done around the step. Exit codes. */
 int step_around_scale(struct step_arguments *arguments, const char *text);
 int step_around_nonfinite(struct step_arguments *arguments, const char *text);
 int step_around_ema(struct step_arguments *arguments, const char *text);
+int step_around_seed(struct step_arguments *arguments, const char *text);
 int step_around_check(const struct step_arguments *arguments);
 
 /* Reads and checks the arguments; *done: only the help was asked for. An exit code. */

@@ -35,6 +35,11 @@ static const char help[] =
     "  --ema D[,debias]    keeps a moving average of the parameters, of decay D, in the state\n"
     "  --ema-out FILE      the average after the step\n"
     "  --eval-out FILE     schedule_free_adamw: where the model is evaluated, after the step\n"
+    "  --copy FORMAT       makes a low-precision copy of the parameters, bf16 or fp16, for --copy-out\n"
+    "  --copy-rounding R   nearest (default), or stochastic: to either side, by chance, so that the\n"
+    "                      copies are the parameters on average\n"
+    "  --seed N            of that chance (default 0)\n"
+    "  --copy-out FILE     the copy after the step: a safetensors file of BF16 or F16\n"
     "  --params FILE       parameters\n"
     "  --grads FILE        gradients: a tensor of the same name and shape for each parameter\n"
     "  --state FILE        state of the rule as a step left it; without it the state is fresh and\n"
@@ -47,6 +52,9 @@ static const char help[] =
     "                      off); where they differ, nothing is written\n"
     "  --strict            fails where the scalar path would have to take over from the device\n"
     "  --threads N         threads of the scalar path; the bits do not depend on it\n"
+    "  --memory-limit B    bytes of the device's memory, as in 512Mi: what does not fit goes through\n"
+    "                      it chunk by chunk (chunks have 16 Ki elements at least); the bits do\n"
+    "                      not depend on it\n"
     "  --help, -h          this text\n\n"
     "Files are written beside their places, flushed, and renamed. Exit status: 0 done; 1 the work\n"
     "failed; 2 wrong usage or bad input. The files are as before unless it is 0.\n";
@@ -76,6 +84,11 @@ enum {
     STRICT,
     THREADS,
     PRESET,
+    MEMORY_LIMIT,
+    COPY,
+    COPY_ROUNDING,
+    COPY_OUT,
+    SEED,
 };
 
 static const struct option options[] = {
@@ -93,6 +106,10 @@ static const struct option options[] = {
     {"ema", required_argument, NULL, EMA},
     {"ema-out", required_argument, NULL, EMA_OUT},
     {"eval-out", required_argument, NULL, EVAL_OUT},
+    {"copy", required_argument, NULL, COPY},
+    {"copy-rounding", required_argument, NULL, COPY_ROUNDING},
+    {"copy-out", required_argument, NULL, COPY_OUT},
+    {"seed", required_argument, NULL, SEED},
     {"params", required_argument, NULL, PARAMS},
     {"grads", required_argument, NULL, GRADS},
     {"state", required_argument, NULL, STATE},
@@ -103,6 +120,7 @@ static const struct option options[] = {
     {"strict", no_argument, NULL, STRICT},
     {"threads", required_argument, NULL, THREADS},
     {"preset", required_argument, NULL, PRESET},
+    {"memory-limit", required_argument, NULL, MEMORY_LIMIT},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -117,6 +135,16 @@ static int read_verify(struct step_arguments *arguments, const char *text)
             return COMMAND_OK;
         }
     return command_error(COMMAND_USAGE, "--verify is '%s'; all, sample or off is due", text);
+}
+
+static int read_memory_limit(struct step_arguments *arguments, const char *text)
+{
+    size_t bytes;
+    if (!command_parse_count(text, strlen(text), 0x1p60, &bytes))
+        return command_error(COMMAND_USAGE,
+                             "--memory-limit is '%s'; a number of bytes is due, as in 512Mi", text);
+    arguments->options.memory_limit = bytes;
+    return COMMAND_OK;
 }
 
 static int add_text(struct text_list *list, const char *option, char *text)
@@ -152,10 +180,21 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
         return step_around_nonfinite(arguments, text);
     case EMA:
         return step_around_ema(arguments, text);
+    case COPY:
+        return command_parse_copy("--copy", text, &arguments->copy);
+    case COPY_ROUNDING:
+        return command_parse_rounding("--copy-rounding", text, &arguments->rounding);
+    case SEED:
+        return step_around_seed(arguments, text);
+    case COPY_OUT:
+        arguments->copy_out = text;
+        return COMMAND_OK;
     case VERIFY:
         return read_verify(arguments, text);
     case THREADS:
         return command_parse_threads(text, &arguments->threads);
+    case MEMORY_LIMIT:
+        return read_memory_limit(arguments, text);
     case STRICT:
         arguments->strict = true;
         return COMMAND_OK;

@@ -1,6 +1,8 @@
 /* tikhonov step: the arguments of what is done around the step, and what is said of it after it. */
 #include "step.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -58,11 +60,42 @@ int step_around_ema(struct step_arguments *arguments, const char *text)
                          "--ema is '%s'; a decay above 0 and below 1 is due, or D,debias", text);
 }
 
+int step_around_seed(struct step_arguments *arguments, const char *text)
+{
+    const size_t digits = strspn(text, "0123456789");
+    errno = 0;
+    arguments->seed = strtoull(text, NULL, 10);
+    arguments->seeded = true;
+    if (digits > 0 && text[digits] == '\0' && errno == 0)
+        return COMMAND_OK;
+    return command_error(COMMAND_USAGE, "--seed is '%s'; a whole number below 2^64 is due", text);
+}
+
+/* A copy has a file, and what says more of it has a copy. */
+static int check_copy(const struct step_arguments *a)
+{
+    const bool random = a->rounding == TIK_COPY_STOCHASTIC;
+    if (a->copy == TIK_COPY_NONE && a->copy_out != NULL)
+        return command_error(COMMAND_USAGE, "--copy-out is '%s', but there is no --copy",
+                             a->copy_out);
+    if (a->copy == TIK_COPY_NONE && random)
+        return command_error(COMMAND_USAGE, "--copy-rounding is given, but there is no --copy");
+    if (a->copy != TIK_COPY_NONE && a->copy_out == NULL)
+        return command_error(COMMAND_USAGE, "--copy is given, but there is no --copy-out for it");
+    if (a->seeded && !random)
+        return command_error(COMMAND_USAGE,
+                             "--seed is given, but there is no --copy-rounding stochastic");
+    return COMMAND_OK;
+}
+
 int step_around_check(const struct step_arguments *a)
 {
     const struct tik_optimizer_options *o = &a->options;
     if (a->ema_out != NULL && a->ema == 0)
         return command_error(COMMAND_USAGE, "--ema-out is '%s', but there is no --ema", a->ema_out);
+    const int code = check_copy(a);
+    if (code != COMMAND_OK)
+        return code;
     const char *const names[] = {o->max_norm > 0 ? "--max-norm" : NULL,
                                  o->clip_norm > 0 ? "--clip-norm" : NULL,
                                  o->agc > 0 ? "--agc" : NULL};

@@ -73,6 +73,8 @@ static int add_penalties(struct tik_policy *policy, const struct step_arguments 
     enum tik_status status = code == COMMAND_OK ? tik_policy_check(policy) : TIK_OK;
     if (code == COMMAND_OK && status == TIK_OK)
         status = tik_policy_set_ema(policy, arguments->ema, arguments->debias);
+    if (code == COMMAND_OK && status == TIK_OK)
+        status = tik_policy_set_copy(policy, arguments->copy, arguments->rounding, arguments->seed);
     double weight;
     if (code == COMMAND_OK && status == TIK_OK && arguments->eval_out != NULL &&
         tik_policy_eval_weight(policy, &weight) != TIK_OK)

@@ -41,15 +41,18 @@ static void fill(float *values, size_t count, uint32_t seed, bool huge)
     }
 }
 
-static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group)
+/* Of a rule that takes matrices alone every tensor is one. */
+static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group,
+                                   const struct tik_policy *policy)
 {
+    const bool matrices = tik_rule_find(tik_policy_rule(policy))->matrices;
     static float values[LONGEST];
     enum tik_status status = TIK_OK;
     for (size_t i = 0; status == TIK_OK && i < TENSORS; i++) {
         const char name[] = {(char)('a' + i), '\0'};
         fill(values, sizes[i], (uint32_t)i + 1, true);
-        const size_t rows[] = {ROWS, sizes[i] / ROWS};
-        const bool matrix = sizes[i] > 1 && sizes[i] % ROWS == 0;
+        const bool cut = sizes[i] > 1 && sizes[i] % ROWS == 0, matrix = cut || matrices;
+        const size_t rows[] = {cut ? ROWS : 1, cut ? sizes[i] / ROWS : sizes[i]};
         const struct tik_tensor tensor = {.name = name,
                                           .rank = matrix ? 2 : 1,
                                           .shape = matrix ? rows : &sizes[i],
@@ -110,7 +113,7 @@ enum tik_status verify_try(struct tik_context *context, const struct verify_form
     if (status == TIK_OK)
         status = tik_optimizer_add_group(optimizer, form->policy, &group);
     if (status == TIK_OK)
-        status = add_tensors(optimizer, group);
+        status = add_tensors(optimizer, group, form->policy);
     if (status == TIK_OK)
         status = take_steps(optimizer, group);
     /* Strict, a wrong program or word is an error of the step; here it is a result. */

@@ -38,6 +38,11 @@ struct tik_device_info {
     bool host_unified_memory;         /* host pointers are used without a copy */
     enum tik_conformance conformance; /* of the probe program; TIK_UNTESTED without `probe` */
     char reason[1024];                /* why skipped, or how the conformance was found */
+    /*
+     * What multiplies large matrices there, for a rule that does (muon): its products are bounded.
+     * "CLBlast 1.5.3", "CBLAS"; NULL: the library's own kernel, whose are exact.
+     */
+    const char *blas;
 };
 
 struct tik_device_list {

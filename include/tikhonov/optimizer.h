@@ -28,8 +28,10 @@
 
 enum tik_verify {
     TIK_VERIFY_OFF,
-    TIK_VERIFY_SAMPLE, /* `verify_blocks` blocks of each step, chosen anew each time */
-    TIK_VERIFY_ALL,    /* every element of every step */
+    /* `verify_blocks` blocks of each step, chosen anew each time; not of rules and penalties that
+       make of a whole matrix, row or column what a block is */
+    TIK_VERIFY_SAMPLE,
+    TIK_VERIFY_ALL, /* every element of every step */
 };
 
 /* What becomes of a step with a gradient that is NaN or infinite. */
@@ -99,9 +101,10 @@ struct tik_optimizer_options {
     /*
      * Tensors of the library's memory that do not fit into so many bytes of the device stay in the
      * host's, and each step takes them through the device chunk by chunk, copies and kernels
-     * overlapped on two queues, with the same bits. 0: the device's own memory. A policy with norms
-     * of single tensors or units cannot be streamed: an error when the step is prepared. `progress`
-     * (may be NULL) is called by step, in its thread, for each chunk that is done: step then waits.
+     * overlapped on two queues, with the same bits. 0: the device's own memory. A chunk has 16,384
+     * elements at least, whatever the limit. A policy with norms of single tensors or units cannot
+     * be streamed: an error when the step is prepared. `progress` (may be NULL) is called by step, in
+     * its thread, for each chunk that is done: step then waits.
      */
     uint64_t memory_limit; /* 0 */
     void (*progress)(size_t done, size_t total, void *data);
@@ -159,7 +162,7 @@ struct tik_tensor {
  * that was never written is 0, and takes part all the same: set the tensor inactive until it has one.
  *
  * TIK_OK; TIK_ERROR_ARGUMENT: a bad group, a name that is empty or taken, a rank or shape that is
- * too large, memory that is NULL or too small; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE. On an error
+ * too large, or not a matrix's where the group's rule takes matrices alone, memory that is NULL or too small; TIK_ERROR_MEMORY; TIK_ERROR_DEVICE. On an error
  * nothing was registered.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_add_tensor(struct tik_optimizer *optimizer,
@@ -171,22 +174,29 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_add_tensor(struct tik_optimize
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_active(struct tik_optimizer *optimizer,
                                                              size_t tensor, bool active);
 
-/* Parts of a tensor, for read and write. */
-enum { TIK_PARAM = -2, TIK_GRAD = -1, TIK_STATE = 0 /* + slot of the state */ };
+/*
+ * Parts of a tensor, for read and write: float32 all but TIK_COPY, whose elements are uint16_t, the
+ * bits of a bf16 or fp16 (tik_policy_set_copy).
+ */
+enum { TIK_COPY = -3, TIK_PARAM = -2, TIK_GRAD = -1, TIK_STATE = 0 /* + slot of the state */ };
 
 /*
  * Copies all elements of a part from or to `values`; waits for steps under way. `values` may be
  * used again on return.
+ *
+ * TIK_COPY is the copy of the parameters after the last step that was applied; before the first, and
+ * after a write of TIK_PARAM, that of those, rounded as in the last step. It is not written.
+ * What a caller writes to host memory or OpenCL buffers of its own shows with the next step.
  * TIK_OK; TIK_ERROR_ARGUMENT; TIK_ERROR_DEVICE.
  */
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer,
                                                         size_t tensor, int part,
                                                         const float *values);
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer,
-                                                       size_t tensor, int part, float *values);
+                                                       size_t tensor, int part, void *values);
 
 /*
- * Where a part lives on the device: buffer and offset in elements, for kernels of the caller's own
+ * Where a part lives on the device: buffer and offset in elements of the part's own type, for kernels of the caller's own
  * on the context's queue (which is in order). NULL on the scalar path, and for the parameter and
  * gradient of a tensor of TIK_MEMORY_HOST, which are the caller's by their pointers. Valid until a
  * tensor is added to the group.
@@ -194,6 +204,15 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_read(struct tik_optimizer *opt
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer,
                                                          size_t tensor, int part,
                                                          struct _cl_mem **buffer, size_t *offset);
+
+/*
+ * Where a part lives in the host's memory, on the scalar path (or with a group that is streamed):
+ * its first element, to be read in place, after tik_optimizer_sync where a device takes the steps.
+ * NULL where it lives on a device. Valid until a tensor is added to the group.
+ * TIK_OK; TIK_ERROR_ARGUMENT; TIK_ERROR_DEVICE.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_host(struct tik_optimizer *optimizer,
+                                                       size_t tensor, int part, void **values);
 
 /*
  * Changes an option, or an option of a penalty, of one group from the next step on. Values are
@@ -221,8 +240,9 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_prepare(struct tik_optimizer *
  * What a step costs with the tensors and options as they are: kernels that it launches (each call of
  * step that takes one; loops of the scalar path likewise), and bytes that it moves for each
  * parameter of a group, an array counted once for each launch that reads it and once for each that
- * writes it. The launches do not grow with the tensors of the library's memory. A projection on a
- * ball goes over its units more often, which is not counted. 0 where memory or the device fails, or
+ * writes it. The launches do not grow with the tensors of the library's memory (of a rule that
+ * multiplies matrices they do with their shapes). A projection on a ball goes over its units more
+ * often, and products go over matrices: neither is counted among the bytes. 0 where memory or the device fails, or
  * the group is not there.
  */
 TIK_API size_t tik_optimizer_launches(struct tik_optimizer *optimizer);
@@ -313,7 +333,7 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_report(struct tik_optimizer *o
 struct tik_optimizer_stats {
     uint64_t steps;          /* taken, or left to the device to skip; a call that adds up is none */
     uint64_t verified_steps; /* compared with the scalar path, in whole or by sample */
-    uint64_t verified_words; /* float32 words compared */
+    uint64_t verified_words; /* words compared: float32, and 16 bits of low-precision copies */
     uint64_t mismatches;     /* words that differed (a bounded device: beyond the bound) */
     uint64_t fallbacks;      /* steps that the scalar path took over */
 };
@@ -323,7 +343,8 @@ TIK_API void tik_optimizer_stats(const struct tik_optimizer *optimizer,
 
 /*
  * The weakest conformance among the programs in use; TIK_EXACT on the scalar path, TIK_UNTESTED
- * when the scalar path had to take every step for the device.
+ * when the scalar path had to take every step for the device. TIK_BOUNDED, on the scalar path too,
+ * where a BLAS multiplies large matrices (muon; docs/numerics.md).
  */
 TIK_API enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optimizer);
 

@@ -72,6 +72,25 @@ TIK_API TIK_CHECKED enum tik_status tik_policy_set_ema(struct tik_policy *policy
                                                        bool debias);
 
 /*
+ * A copy of the parameters in 16 bits, for the forward pass of mixed precision: after each step
+ * copy <- round(p), in the same pass, with the p that penalties leave. Arithmetic stays in float32:
+ * the copy is only written. Read by tik_optimizer_read, or where it lies: TIK_COPY.
+ *
+ * NEAREST rounds to the nearest representable number, ties to even. STOCHASTIC rounds p, between two
+ * of them, to the upper one with probability (p - lower)/(upper - lower), in steps of 2^-16: a
+ * function of the seed, the count of applied steps and the element (docs/numerics.md), so that the
+ * same bits come from every device and split. Beyond the largest number is infinity; NaN stays NaN.
+ */
+enum tik_copy_format { TIK_COPY_NONE, TIK_COPY_BF16, TIK_COPY_FP16 };
+enum tik_copy_rounding { TIK_COPY_NEAREST, TIK_COPY_STOCHASTIC };
+
+/* `seed` is for STOCHASTIC alone. TIK_OK; TIK_ERROR_ARGUMENT: no such format or rounding. */
+TIK_API TIK_CHECKED enum tik_status tik_policy_set_copy(struct tik_policy *policy,
+                                                        enum tik_copy_format format,
+                                                        enum tik_copy_rounding rounding,
+                                                        uint64_t seed);
+
+/*
  * Whether the options fit each other (nesterov needs momentum, a penalty its application).
  * TIK_OK; TIK_ERROR_ARGUMENT. Whatever takes a policy checks it too.
  */

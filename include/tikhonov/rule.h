@@ -29,6 +29,8 @@ struct tik_rule_info {
     /* Names of all the states that some options of the rule need, in the order of their slots. */
     const char *const *states;
     size_t state_count;
+    bool matrices;       /* its tensors are of rank 2, no others */
+    const char *bounded; /* where its result is bounded and not exact, and why; NULL: it is exact */
 };
 
 /* Applications that a penalty allows, as bits. */

@@ -1,5 +1,5 @@
 /*
- * Named float32 tensors in memory and in safetensors files (8 bytes of header length, a JSON
+ * Named tensors in memory and in safetensors files (8 bytes of header length, a JSON
  * header, the data: https://github.com/huggingface/safetensors, "Format").
  *
  * Threads: a collection belongs to one thread at a time.
@@ -10,11 +10,16 @@
 #include <tikhonov/base.h>
 #include <tikhonov/status.h>
 
+/* Elements: float32, and the 16 bits of low-precision copies, which are written and never read. */
+enum tik_dtype { TIK_DTYPE_F32, TIK_DTYPE_BF16, TIK_DTYPE_F16 };
+
 struct tik_tensor_view {
     const char *name;
     size_t rank, count;
     const size_t *shape;
-    float *data; /* owned by the collection; may be written */
+    enum tik_dtype dtype;
+    float *data;     /* owned by the collection; may be written. Of TIK_DTYPE_F32, else NULL */
+    uint16_t *words; /* likewise; of the others */
 };
 
 TIK_API TIK_CHECKED enum tik_status tik_tensors_create(struct tik_tensors **tensors);
@@ -46,6 +51,12 @@ TIK_API bool tik_tensors_find(const struct tik_tensors *tensors, const char *nam
 TIK_API TIK_CHECKED enum tik_status tik_tensors_add(struct tik_tensors *tensors, const char *name,
                                                     size_t rank, const size_t *shape,
                                                     const float *data);
+
+/* Adds a tensor of `dtype`, a copy of `data` (NULL: zeros) of its elements; likewise. */
+TIK_API TIK_CHECKED enum tik_status tik_tensors_add_as(struct tik_tensors *tensors,
+                                                       const char *name, enum tik_dtype dtype,
+                                                       size_t rank, const size_t *shape,
+                                                       const void *data);
 
 /* The file's __metadata__: NULL when there is no such key. Owned by the collection. */
 TIK_API const char *tik_tensors_metadata(const struct tik_tensors *tensors, const char *key);

@@ -9,6 +9,10 @@
  *         tik_update_enqueue(update, queue, &args, 0, NULL, NULL);
  *     }
  *
+ * A policy that keeps arrays of its own beside the rule's states (an average, a low-precision copy,
+ * what a cumulative penalty was paid), or needs norms, is for a tik_optimizer: its tensors may lie
+ * in the caller's buffers too (TIK_MEMORY_OPENCL).
+ *
  * The context is made from the caller's cl_context, cl_device and cl_queue.
  *
  * Threads: one update handle belongs to one thread at a time (OpenCL's kernel objects do); make one

@@ -167,6 +167,7 @@ static enum tik_status open_device(cl_device_id id, const struct tik_opencl_opti
     if (made == NULL)
         return tik_error_memory("a device", sizeof *made);
     atomic_init(&made->users, 1);
+    atomic_init(&made->blas, BLAS_UNTRIED);
     pthread_mutex_init(&made->lock, NULL);
     made->id = id;
     cl_device_fp_config single = 0;
@@ -277,12 +278,16 @@ static const struct tik_backend_ops ops = {
     .memory_read = tik_opencl_memory_read,
     .memory_post = tik_opencl_memory_post,
     .memory_handle = tik_opencl_memory_handle,
+    .memory_host = tik_opencl_memory_host,
     .program_create = tik_opencl_program_create,
     .program_correct = tik_opencl_program_correct,
     .program_destroy = tik_opencl_program_destroy,
     .program_conformance = tik_opencl_program_conformance,
     .program_judge = tik_opencl_program_judge,
     .program_packs = tik_opencl_program_packs,
+    .blas = tik_opencl_blas,
+    .blas_prepare = tik_opencl_blas_prepare,
+    .blas_is_ready = tik_opencl_blas_is_ready,
     .step_begin = tik_opencl_step_begin,
     .launch = tik_opencl_launch,
     .step_end = tik_opencl_step_end,

@@ -64,6 +64,7 @@ void tik_opencl_describe(cl_device_id device, struct tik_device_info *info)
     if (clGetDeviceInfo(device, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL) == CL_SUCCESS)
         clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform - 1, info->platform,
                           NULL);
+    info->blas = tik_opencl_blas_name();
     const char *fault = find_fault(device);
     info->usable = fault == NULL;
     snprintf(info->reason, sizeof info->reason, "%s", fault != NULL ? fault : "not tested yet");

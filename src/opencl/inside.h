@@ -23,6 +23,9 @@ struct opencl_entry {
 
 enum opencl_correction { CORRECT_WHERE_NEEDED, CORRECT_NEVER, CORRECT_ALWAYS };
 
+/* What was seen of the BLAS on a device. */
+enum opencl_blas { BLAS_UNTRIED, BLAS_READY, BLAS_UNFIT };
+
 struct opencl_device {
     atomic_int users;
     cl_device_id id;
@@ -39,6 +42,7 @@ struct opencl_device {
     struct tik_cache *cache;
     pthread_mutex_t lock; /* of the list */
     struct opencl_entry *entries;
+    atomic_int blas; /* enum opencl_blas */
 };
 
 struct tik_buffer {
@@ -63,6 +67,7 @@ struct opencl_backend {
     struct tik_backend head;
     struct opencl_device *device;
     cl_event gate;    /* holds the commands of a step until all are enqueued; may be NULL */
+    cl_event product; /* the step's last one by a BLAS; NULL: none */
     cl_event before;  /* done when all that was enqueued before the gate is; with a gate only */
     cl_event *events; /* of commands whose fate is not known yet */
     size_t event_count, event_capacity;
@@ -93,6 +98,7 @@ enum tik_status tik_opencl_memory_write(struct tik_backend *, struct tik_buffer 
 enum tik_status tik_opencl_memory_read(struct tik_backend *, struct tik_buffer *, size_t, size_t,
                                        void *);
 cl_mem tik_opencl_memory_handle(struct tik_buffer *);
+void *tik_opencl_memory_host(struct tik_buffer *);
 /* Lets the device use wrapped memory from the next command on. */
 enum tik_status tik_opencl_memory_to_device(struct opencl_backend *, struct tik_buffer *,
                                             bool written);
@@ -118,6 +124,14 @@ enum tik_status tik_opencl_launch(struct tik_backend *, const struct tik_launch 
 enum tik_status tik_opencl_set_arguments(const struct tik_launch *);
 enum tik_status tik_opencl_memory_post(struct tik_backend *, struct tik_buffer *, size_t, size_t,
                                        const void *);
+
+/* clblast.c, or noclblast.c */
+const char *tik_opencl_blas_name(void); /* with its version; NULL: there is none */
+const char *tik_opencl_blas(const struct tik_backend *);
+enum tik_status tik_opencl_blas_prepare(struct tik_backend *, const char **caution);
+bool tik_opencl_blas_is_ready(const struct tik_backend *);
+/* Enqueues it; its event is then the step's `product`. */
+enum tik_status tik_opencl_blas_product(struct opencl_backend *, const struct tik_operands *);
 
 /* stream.c */
 void tik_opencl_memory_limits(struct tik_backend *, uint64_t *total, uint64_t *largest);

@@ -9,7 +9,7 @@ struct argument {
 };
 
 /* As many as the longest list has. */
-#define MOST_ARGUMENTS 24
+#define MOST_ARGUMENTS 26
 
 struct arguments {
     size_t count;
@@ -159,6 +159,7 @@ static void measure(struct arguments *a, const struct tik_launch *l)
     step_values(a, l);
     rule_values(a, l);
     sums(a, l);
+    buffer(a, &l->iterate);
 }
 
 static void ratios(struct arguments *a, const struct tik_launch *l)
@@ -168,6 +169,22 @@ static void ratios(struct arguments *a, const struct tik_launch *l)
     rule_values(a, l);
     sums(a, l);
     buffer(a, &l->work->ratios);
+}
+
+static void normalize(struct arguments *a, const struct tik_launch *l)
+{
+    spans(a, l);
+    buffer(a, &l->work->ratios);
+    buffer(a, &l->iterate);
+}
+
+static void product(struct arguments *a, const struct tik_launch *l)
+{
+    buffer(a, &l->product.a);
+    buffer(a, &l->product.b);
+    buffer(a, &l->product.d);
+    buffer(a, &l->product.c);
+    value(a, sizeof l->product.scalars, &l->product.scalars);
 }
 
 static void step(struct arguments *a, const struct tik_launch *l)
@@ -181,12 +198,14 @@ static void step(struct arguments *a, const struct tik_launch *l)
     buffer(a, &l->arrays.state[TIK_SUM]);
     buffer(a, &l->arrays.state[TIK_EMA]);
     buffer(a, &l->arrays.state[TIK_PAID]);
-    buffer(a, &l->work->iterate);
+    buffer(a, &l->work->stepped);
+    buffer(a, &l->arrays.state[TIK_LOW]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
     buffer(a, &l->work->clips);
     buffer(a, &l->work->factors);
     buffer(a, &l->work->ratios);
+    buffer(a, &l->iterate);
     rows(a, l);
     step_values(a, l);
     rule_values(a, l);
@@ -200,7 +219,8 @@ static void late(struct arguments *a, const struct tik_launch *l)
     for (size_t k = 0; k < TIK_MAX_STATES; k++)
         buffer(a, &l->arrays.state[k]);
     buffer(a, &l->arrays.state[TIK_EMA]);
-    buffer(a, &l->work->iterate);
+    buffer(a, &l->work->stepped);
+    buffer(a, &l->arrays.state[TIK_LOW]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
     rows(a, l);
@@ -222,6 +242,8 @@ static const struct {
     [TIK_GROUP_FACTORS] = {.list = group_factors, .units = true},
     [TIK_MEASURE] = {.list = measure, .reads_grad = true},
     [TIK_RATIOS] = {.list = ratios, .units = true},
+    [TIK_NORMALIZE] = {.list = normalize},
+    [TIK_PRODUCT] = {.list = product, .units = true},
     [TIK_STEP_MANY] = {.reads_grad = true, .writes = true},
     [TIK_STEP] = {.list = step, .reads_grad = true, .writes = true},
     [TIK_GROUP_SCALE] = {.list = group_scale, .writes = true},
@@ -269,11 +291,27 @@ static enum tik_status lend(struct opencl_backend *b, const struct tik_launch *l
     return status;
 }
 
+/*
+ * What a command of the step waits for: the gate, and a BLAS's product before it, so that none of
+ * them runs when that has failed. The queue alone would keep the order, but not hold them back.
+ */
+static cl_uint list_waits(const struct opencl_backend *b, cl_event waits[2])
+{
+    cl_uint count = 0;
+    if (b->gate != NULL)
+        waits[count++] = b->gate;
+    if (b->product != NULL)
+        waits[count++] = b->product;
+    return count;
+}
+
 enum tik_status tik_opencl_launch(struct tik_backend *backend, const struct tik_launch *l)
 {
     struct opencl_backend *b = (struct opencl_backend *)backend;
     if (l->stream != NULL)
         return tik_opencl_launch_stream(b, l);
+    if (l->kernel == TIK_PRODUCT && l->product.large && tik_opencl_blas_is_ready(backend))
+        return tik_opencl_blas_product(b, &l->product);
     const size_t local = l->program->entry->local_size;
     const uint64_t groups = count_groups(l);
     enum tik_status status = lend(b, l);
@@ -285,10 +323,11 @@ enum tik_status tik_opencl_launch(struct tik_backend *backend, const struct tik_
         return tik_error_set(TIK_ERROR_DEVICE, "%llu blocks are too many for one launch",
                              (unsigned long long)groups);
     const size_t global = (size_t)groups * local;
-    cl_event event;
+    cl_event waits[2], event;
+    const cl_uint wait_count = list_waits(b, waits);
     const cl_int error =
         clEnqueueNDRangeKernel(b->device->queue, l->program->kernels[l->kernel], 1, NULL, &global,
-                               &local, b->gate != NULL, b->gate != NULL ? &b->gate : NULL, &event);
+                               &local, wait_count, wait_count > 0 ? waits : NULL, &event);
     if (error != CL_SUCCESS)
         return tik_opencl_failed("clEnqueueNDRangeKernel", error);
     b->events[b->event_count++] = event;

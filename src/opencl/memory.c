@@ -193,6 +193,12 @@ cl_mem tik_opencl_memory_handle(struct tik_buffer *buffer)
     return buffer->mem;
 }
 
+void *tik_opencl_memory_host(struct tik_buffer *buffer)
+{
+    (void)buffer;
+    return NULL;
+}
+
 static void forget_wrapped(struct opencl_backend *backend, struct tik_buffer *buffer)
 {
     struct tik_buffer **link = &backend->wrapped;

@@ -234,6 +234,7 @@ static bool is_wanted(const struct tik_plan *plan, enum tik_kernel kernel)
     const bool group = plan->kind == TIK_PROGRAM_GROUP;
     const bool factor = group && plan->group->factor != NULL;
     const bool measured = step && plan->variant->measure != NULL;
+    const bool iterated = step && plan->variant->iteration != NULL;
     const bool units = tik_gather_units(gather);
     const bool wanted[TIK_KERNELS] = {
         [TIK_ACCUMULATE] = norm && gather->mean,
@@ -246,6 +247,8 @@ static bool is_wanted(const struct tik_plan *plan, enum tik_kernel kernel)
         [TIK_GROUP_PROJECT] = group && !factor,
         [TIK_MEASURE] = measured,
         [TIK_RATIOS] = measured,
+        [TIK_NORMALIZE] = iterated,
+        [TIK_PRODUCT] = iterated,
         [TIK_STEP] = step && plan->packed == 0,
         [TIK_STEP_MANY] = step && plan->packed > 0,
         [TIK_LATE] = step && plan->late,

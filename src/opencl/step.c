@@ -149,6 +149,9 @@ enum tik_status tik_opencl_step_end(struct tik_backend *backend, enum tik_status
     struct opencl_backend *b = self(backend);
     if (b->gate != NULL)
         status = settle_gate(b, status);
+    if (b->product != NULL)
+        clReleaseEvent(b->product);
+    b->product = NULL;
     if (status == TIK_OK) {
         clFlush(b->device->queue);
         if (b->streaming != NULL)

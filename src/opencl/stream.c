@@ -58,13 +58,6 @@ static bool writes(const struct tik_launch *l, size_t array)
     return l->kernel == TIK_STEP || array == 2 + TIK_SUM;
 }
 
-static float *host_of(const struct tik_stream *stream, size_t array)
-{
-    if (array == 0)
-        return stream->param;
-    return array == 1 ? stream->grad : stream->state[array - 2];
-}
-
 static struct tik_buffer *window_of(const struct tik_arrays *window, size_t array)
 {
     if (array == 0)
@@ -92,14 +85,14 @@ static cl_uint list_waits(const struct passage *p, cl_event waits[2])
 static enum tik_status copy(struct passage *p, size_t array, bool up)
 {
     const struct tik_buffer *buffer = window_of(p->window, array);
-    float *host = host_of(p->launch->stream, array);
+    unsigned char *host = p->launch->stream->host[array];
     if (buffer == NULL || host == NULL)
         return TIK_OK;
     cl_event waits[2], event;
     const cl_uint count = list_waits(p, waits);
-    const size_t bytes = (size_t)p->chunk->count * sizeof(float);
+    const size_t size = p->launch->stream->size[array], bytes = (size_t)p->chunk->count * size;
     const cl_command_queue queue = p->b->device->transfer;
-    host += p->chunk->first;
+    host += p->chunk->first * size;
     const cl_int error = up ? clEnqueueWriteBuffer(queue, buffer->mem, CL_FALSE, 0, bytes, host,
                                                    count, count > 0 ? waits : NULL, &event)
                             : clEnqueueReadBuffer(queue, buffer->mem, CL_FALSE, 0, bytes, host,

@@ -57,6 +57,8 @@ const struct tik_penalty_row tik_penalty_box = {
              .options = options,
              .option_count = COUNT,
              .applications = TIK_PROXIMAL},
+    .not_coupled = tik_no_gradient,
+    .not_decoupled = tik_no_gradient,
     .choose = choose,
     .scalars = scalars,
 };

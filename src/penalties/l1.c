@@ -39,6 +39,7 @@ const struct tik_penalty_row tik_penalty_l1 = {
              .options = options,
              .option_count = COUNT,
              .applications = TIK_COUPLED | TIK_PROXIMAL},
+    .not_decoupled = tik_no_share,
     .choose = choose,
     .scalars = scalars,
 };

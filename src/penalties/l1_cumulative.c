@@ -14,6 +14,9 @@ static const struct tik_option options[COUNT] = {
                      .doc = "after the step"},
 };
 
+static const char after[] = "each element pays what it owes after the step, and owes what it could "
+                            "not pay: that is proximal";
+
 static const struct tik_penalty_form form = {
     .cumulative = {"proximal_l1_cumulative", tik_scalar_proximal_l1_cumulative},
     .value = {"value_l1", tik_scalar_value_l1},
@@ -46,6 +49,9 @@ const struct tik_penalty_row tik_penalty_l1_cumulative = {
              .options = options,
              .option_count = COUNT,
              .applications = TIK_PROXIMAL},
+    .not_coupled = after,
+    .not_decoupled = after,
+    .not_diagonal = "what is due so far is one sum for all elements, of steps that they share",
     .choose = choose,
     .scalars = scalars,
     .carry = carry,

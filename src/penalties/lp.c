@@ -94,6 +94,7 @@ const struct tik_penalty_row tik_penalty_lp = {
              .options = options,
              .option_count = COUNT,
              .applications = TIK_COUPLED | TIK_PROXIMAL},
+    .not_decoupled = tik_no_share,
     .choose = choose,
     .scalars = scalars,
 };

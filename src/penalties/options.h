@@ -6,6 +6,9 @@
 
 #include "../table.h"
 
+/* Why an application is not allowed. */
+extern const char tik_no_share[], tik_no_gradient[], tik_no_form[];
+
 /* The names of choices, in the order of their values. */
 extern const char *const tik_all_applications[];
 extern const char *const tik_smooth_applications[];

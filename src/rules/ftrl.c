@@ -77,7 +77,8 @@ const struct tik_rule_row tik_rule_ftrl = {
     .stem = "ftrl",
     .scalars_size = sizeof(struct ftrl_scalars),
     .replaces = true,
-    .own_penalties = "ftrl takes its own l1 and l2 only: set these options",
+    .own_penalties = "ftrl makes p anew at each step, as the minimum of a sum with "
+                     "its own l1 and l2 in it, and takes these only: set its options",
     .initial = initial,
     .choose = choose,
     .scalars = scalars,

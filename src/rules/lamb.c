@@ -40,6 +40,7 @@ static const struct tik_measure measure = {
     .ratio_of_twin = tik_scalar_lamb_ratio_of,
     .ratio_in = "lamb_ratio_in",
     .ratio_index = offsetof(struct lamb_scalars, ratio) / sizeof(float),
+    .reads = 2,
     .states = 2,
 };
 
@@ -47,9 +48,15 @@ static const struct tik_variant adapted = {.stage = "lamb",
                                            .twin = tik_scalar_lamb,
                                            .states = states,
                                            .state_count = 2,
-                                           .measure = &measure};
-static const struct tik_variant plain = {
-    .stage = "lamb_plain", .twin = tik_scalar_lamb_plain, .states = states, .state_count = 2};
+                                           .measure = &measure,
+                                           .rate = "lamb_rate",
+                                           .rate_twin = tik_scalar_lamb_rate};
+static const struct tik_variant plain = {.stage = "lamb_plain",
+                                         .twin = tik_scalar_lamb_plain,
+                                         .states = states,
+                                         .state_count = 2,
+                                         .rate = "lamb_rate",
+                                         .rate_twin = tik_scalar_lamb_rate};
 
 static const struct tik_variant *choose(const double *o)
 {

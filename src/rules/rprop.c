@@ -81,6 +81,8 @@ const struct tik_rule_row tik_rule_rprop = {
     .stem = "rprop",
     .scalars_size = sizeof(struct rprop_scalars),
     .initial = initial,
+    .no_metric = "has a step size for each element that multiplies the sign of the gradient, not "
+                 "the gradient, and so is no metric",
     .choose = choose,
     .check = check,
     .scalars = scalars,

@@ -11,6 +11,7 @@
 #endif
 
 #include "../error.h"
+#include "blas/blas.h"
 #include "launch.h"
 
 struct scalar_backend {
@@ -96,6 +97,11 @@ static struct _cl_mem *memory_handle(struct tik_buffer *memory)
     return NULL;
 }
 
+static void *memory_host(struct tik_buffer *memory)
+{
+    return memory->bytes;
+}
+
 static enum tik_status program_create(struct tik_backend *backend, const struct tik_plan *plan,
                                       struct tik_program **program)
 {
@@ -125,6 +131,25 @@ static uint32_t program_packs(struct tik_backend *backend, const struct tik_plan
 {
     (void)backend, (void)plan;
     return TIK_MANY;
+}
+
+static const char *blas(const struct tik_backend *backend)
+{
+    (void)backend;
+    return tik_scalar_blas();
+}
+
+static enum tik_status blas_prepare(struct tik_backend *backend, const char **caution)
+{
+    (void)backend;
+    *caution = NULL;
+    return TIK_OK;
+}
+
+static bool blas_is_ready(const struct tik_backend *backend)
+{
+    (void)backend;
+    return true;
 }
 
 static void program_judge(struct tik_backend *backend, struct tik_program *program,
@@ -171,11 +196,15 @@ static const struct tik_backend_ops ops = {
     .memory_read = memory_read,
     .memory_post = memory_write,
     .memory_handle = memory_handle,
+    .memory_host = memory_host,
     .program_create = program_create,
     .program_destroy = program_destroy,
     .program_conformance = program_conformance,
     .program_judge = program_judge,
     .program_packs = program_packs,
+    .blas = blas,
+    .blas_prepare = blas_prepare,
+    .blas_is_ready = blas_is_ready,
     .step_begin = step_begin,
     .launch = launch,
     .step_end = step_end,

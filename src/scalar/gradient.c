@@ -1,8 +1,8 @@
 /* Scalar twin of cl/gradient.cl: same names, same lines; stages that do nothing are not called. */
 #include "gradient.h"
 
-static void gather_mean(size_t n, const float *restrict g, const float *restrict sum,
-                        const struct gradient_scalars *k, float *restrict out)
+TIK_WIDE static void gather_mean(size_t n, const float *restrict g, const float *restrict sum,
+                                 const struct gradient_scalars *k, float *restrict out)
 {
     const float share = k->share;
     for (size_t i = 0; i < n; i++)
@@ -10,19 +10,20 @@ static void gather_mean(size_t n, const float *restrict g, const float *restrict
 }
 
 /* What copies the gradient unscales it too: 1, where there is no scale, changes no bit. */
-static void gather_alone(size_t n, const float *restrict g, float unscale, float *restrict out)
+TIK_WIDE static void gather_alone(size_t n, const float *restrict g, float unscale,
+                                  float *restrict out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = g[i] * unscale;
 }
 
-static void unscale_by_control(size_t n, float unscale, float *g)
+TIK_WIDE static void unscale_by_control(size_t n, float unscale, float *g)
 {
     for (size_t i = 0; i < n; i++)
         g[i] = g[i] * unscale;
 }
 
-void tik_scalar_limit_by_value(size_t n, const struct gradient_scalars *k, float *g)
+TIK_WIDE void tik_scalar_limit_by_value(size_t n, const struct gradient_scalars *k, float *g)
 {
     const float limit = k->limit;
     for (size_t i = 0; i < n; i++)

@@ -28,7 +28,7 @@ float tik_scalar_factor_coupled_lasso(float squares, const struct penalty_scalar
     return norm == 0.0f ? 0.0f : divide(k->weight, norm);
 }
 
-float tik_scalar_group_squares(size_t n, const float *p, size_t stride)
+TIK_WIDE float tik_scalar_group_squares(size_t n, const float *p, size_t stride)
 {
     float squares[TIK_BLOCK];
     for (size_t j = 0; j < n; j++)
@@ -37,7 +37,7 @@ float tik_scalar_group_squares(size_t n, const float *p, size_t stride)
     return tik_block_sum(squares);
 }
 
-void tik_scalar_group_scale(size_t n, float *p, size_t stride, float factor)
+TIK_WIDE void tik_scalar_group_scale(size_t n, float *p, size_t stride, float factor)
 {
     for (size_t j = 0; j < n; j++) {
         float *x = &p[j * stride];

@@ -10,11 +10,15 @@ static inline void lamb_moments(const float g, float *s0, float *s1, const struc
     *s1 = k.beta2 * *s1 + k.one_minus_beta2 * g * g;
 }
 
+static inline float lamb_divisor(const float v, const struct lamb_scalars k)
+{
+    return square_root(v) * k.inverse_root + k.eps;
+}
+
 static inline float lamb_direction(const float p, const float m, const float v,
                                    const struct lamb_scalars k)
 {
-    const float d = square_root(v) * k.inverse_root + k.eps;
-    return divide(k.inverse_correction * m, d) + k.weight_decay * p;
+    return divide(k.inverse_correction * m, lamb_divisor(v, k)) + k.weight_decay * p;
 }
 
 void tik_scalar_lamb_measure(size_t n, const float *restrict p, const float *restrict g,
@@ -57,4 +61,14 @@ void tik_scalar_lamb_plain(size_t n, const float *restrict p, const float *restr
         lamb_moments(g[i], &s0[i], &s1[i], k);
         step[i] = k.lr * lamb_direction(p[i], s0[i], s1[i], k);
     }
+}
+
+void tik_scalar_lamb_rate(size_t n, float *const *old, float *const *s, const void *scalars,
+                          float *restrict rate)
+{
+    (void)old;
+    const struct lamb_scalars k = *(const struct lamb_scalars *)scalars;
+    const float *restrict s1 = s[1];
+    for (size_t i = 0; i < n; i++)
+        rate[i] = divide(k.lr * k.ratio, lamb_divisor(s1[i], k));
 }

@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "blas/blas.h"
 #include "gradient.h"
 #include "group.h"
+#include "iterate.h"
 #include "norm.h"
 #include "numeric.h"
 #include "reduce.h"
@@ -61,12 +63,15 @@ static struct tik_block get_block(const struct tik_launch *l, uint64_t b)
     const uint64_t first = block.place.first;
     block.p = floats(l->arrays.param, l->at.param + first);
     block.g = floats(l->arrays.grad, l->at.grad + first);
-    for (size_t k = 0; k < TIK_ARRAYS; k++)
+    for (size_t k = 0; k < TIK_LOW; k++)
         block.state[k] = floats(l->arrays.state[k], l->at.state[k] + first);
-    block.iterate = floats(l->work->iterate, first);
+    block.stepped = floats(l->work->stepped, first);
+    if (l->arrays.state[TIK_LOW] != NULL)
+        block.low = (uint16_t *)bytes(l->arrays.state[TIK_LOW]) + l->at.state[TIK_LOW] + first;
     block.control = control_of(l);
     block.clips = floats(l->work->clips, 0);
     block.factors = floats(l->work->factors, 0);
+    block.iterate = floats(l->iterate, 0);
     if (l->work->partials != NULL)
         block.partial = (struct tik_partial *)bytes(l->work->partials) + block.place.slot;
     return block;
@@ -211,7 +216,28 @@ static void ratios(const struct tik_launch *l, uint64_t u)
         plan_of(l)->variant->measure->ratio_of_twin(first, second, pick_row(l)->rule);
 }
 
-/* The rule's scalars hold the ratio of its tensor: a copy for each block. */
+static void normalize(const struct tik_launch *l, uint64_t b)
+{
+    const struct tik_place place = get_place(l, b);
+    tik_scalar_normalize(place.length, floats(l->iterate, place.matrix + place.inside),
+                         *floats(l->work->ratios, place.unit));
+}
+
+static void product(const struct tik_launch *l, uint64_t row)
+{
+    const struct tik_product *p = &l->product.scalars;
+    tik_scalar_product(p, floats(l->product.a, p->a), floats(l->product.b, p->b),
+                       floats(l->product.d, p->d), floats(l->product.c, p->c), row);
+}
+
+static void blas_product(const struct tik_launch *l)
+{
+    const struct tik_product *p = &l->product.scalars;
+    tik_scalar_blas_product(p, floats(l->product.a, p->a), floats(l->product.b, p->b),
+                            floats(l->product.d, p->d), floats(l->product.c, p->c));
+}
+
+/* The rule's scalars hold what is of its tensor alone: a copy for each block. */
 static void step(const struct tik_launch *l, uint64_t b)
 {
     const struct tik_plan *plan = plan_of(l);
@@ -226,7 +252,10 @@ static void step(const struct tik_launch *l, uint64_t b)
         return;
     }
     struct tik_row own = *row;
-    own.rule[plan->variant->measure->ratio_index] = *floats(l->work->ratios, block.place.unit);
+    if (plan->variant->measure->ratio_in != NULL)
+        own.rule[plan->variant->measure->ratio_index] = *floats(l->work->ratios, block.place.unit);
+    if (plan->variant->iteration != NULL)
+        plan->variant->iteration->adjust_twin(own.rule, block.place.rows, block.place.columns);
     tik_scalar_step(plan, &own, &block);
 }
 
@@ -266,6 +295,8 @@ static const struct {
     [TIK_GROUP_FACTORS] = {group_factors, true},
     [TIK_MEASURE] = {measure, false},
     [TIK_RATIOS] = {ratios, true},
+    [TIK_NORMALIZE] = {normalize, false},
+    [TIK_PRODUCT] = {product, true},
     [TIK_STEP] = {step, false},
     [TIK_STEP_MANY] = {step_many, false},
     [TIK_GROUP_SCALE] = {group_scale, false},
@@ -281,6 +312,13 @@ void tik_scalar_launch(const struct tik_launch *l, int threads)
                           : kernels[l->kernel].units   ? (int64_t)l->spans.units
                                                        : blocks;
     (void)threads;
+    if (l->kernel == TIK_PRODUCT && l->product.large && tik_scalar_blas() != NULL) {
+        fenv_t saved;
+        tik_numeric_enter(&saved);
+        blas_product(l);
+        tik_numeric_leave(&saved);
+        return;
+    }
 #pragma omp parallel num_threads(threads) if (blocks >= PARALLEL_BLOCKS && count > 1 && threads > 1)
     {
         fenv_t saved;

@@ -14,7 +14,7 @@
  * are too short for a prefetcher to notice, so that the next block, mostly the next in memory, is
  * asked for in its order.
  */
-static float full_squares(const float *g)
+TIK_WIDE static float full_squares(const float *g)
 {
     enum { HALF = TIK_BLOCK / 2, QUARTER = TIK_BLOCK / 4 };
     float rows[TIK_SUM_ROWS][TIK_SUM_LANES];
@@ -39,7 +39,7 @@ float tik_scalar_squares(size_t n, const float *g)
     return full_squares(padded);
 }
 
-float tik_scalar_bad(size_t n, const float *g)
+TIK_WIDE float tik_scalar_bad(size_t n, const float *g)
 {
     uint32_t bad = 0;
     for (size_t i = 0; i < n; i++)

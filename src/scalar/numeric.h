@@ -18,7 +18,7 @@ void tik_numeric_leave(const fenv_t *saved);
 
 static inline float sign_of(const float x)
 {
-    return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
+    return fabsf(x) > 0.0f ? copysignf(1.0f, x) : x;
 }
 
 /*

@@ -3,19 +3,7 @@
 
 #include <string.h>
 
-float tik_rows_sum(float rows[TIK_SUM_ROWS][TIK_SUM_LANES])
-{
-    float lane[TIK_SUM_LANES];
-    for (size_t j = 0; j < TIK_SUM_LANES; j++)
-        lane[j] = ((rows[0][j] + rows[4][j]) + (rows[2][j] + rows[6][j])) +
-                  ((rows[1][j] + rows[5][j]) + (rows[3][j] + rows[7][j]));
-    for (size_t distance = TIK_SUM_LANES / 2; distance > 0; distance /= 2)
-        for (size_t j = 0; j < distance; j++)
-            lane[j] += lane[j + distance];
-    return lane[0];
-}
-
-float tik_block_sum(const float *x)
+TIK_WIDE float tik_block_sum(const float *x)
 {
     enum { HALF = TIK_BLOCK / 2, QUARTER = TIK_BLOCK / 4 };
     float rows[TIK_SUM_ROWS][TIK_SUM_LANES];

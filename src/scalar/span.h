@@ -8,7 +8,8 @@ struct tik_place {
     uint64_t first, stride;
     uint32_t length, slot, unit;
     uint64_t inside, row;
-    uint32_t columns;
+    uint32_t columns, rows;
+    uint64_t matrix;
 };
 
 static inline uint32_t find_span(const struct tik_span *spans, uint32_t count, uint32_t b)
@@ -34,6 +35,7 @@ static inline struct tik_place find_place(const struct tik_span *spans, uint32_t
         place.inside = place.first;
         place.row = count;
         place.columns = 1;
+        place.rows = 1;
         place.length = (uint32_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK);
         return place;
     }
@@ -51,6 +53,8 @@ static inline struct tik_place find_place(const struct tik_span *spans, uint32_t
     place.inside = done;
     place.row = span->step;
     place.columns = span->columns;
+    place.rows = span->rows;
+    place.matrix = span->matrix;
     return place;
 }
 
@@ -81,6 +85,14 @@ static inline uint64_t unit_of_row(const struct tik_place *place, uint32_t j)
 static inline uint64_t unit_of_column(const struct tik_place *place, uint32_t j)
 {
     return place->unit + (place->inside + j) % place->columns;
+}
+
+static inline uint64_t element_of_matrix(const struct tik_place *place, uint32_t j)
+{
+    const uint64_t i = place->inside + j;
+    if (place->rows <= place->columns)
+        return place->matrix + i;
+    return place->matrix + i % place->columns * place->rows + i / place->columns;
 }
 
 /* Blocks of one unit. */

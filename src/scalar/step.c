@@ -1,50 +1,76 @@
 /*
- * Scalar twin of cl/step.cl: the frame of a step over one block, which stays in the first-level
- * cache while the stages, each a plain loop, go over it.
+ * Scalar twin of cl/step.cl: the frame of a step over one block, piece by piece, each of which
+ * stays in the first-level cache while the stages, plain loops, go over it.
  */
 #include "step.h"
 
 #include <string.h>
 
+#include "copy.h"
 #include "gradient.h"
 #include "norm.h"
 #include "numeric.h"
 #include "reduce.h"
 
-static void clip_by_factor(size_t n, float *g, float factor)
+/*
+ * Elements that the stages take at a time: so few that the streams of p, g and states run on side
+ * by side, as memory likes it best, and that a stage finds in the first-level cache what the one
+ * before it left there.
+ */
+#define PIECE 256
+
+/* The piece of a block that begins at its element `at`. */
+static struct tik_block cut(const struct tik_block *block, uint32_t at)
+{
+    struct tik_block piece = *block;
+    const uint32_t rest = block->place.length - at;
+    piece.place.length = rest < PIECE ? rest : PIECE;
+    piece.place.first += at;
+    piece.place.inside += at;
+    piece.p += at;
+    piece.g += at;
+    for (size_t k = 0; k < TIK_LOW; k++)
+        if (piece.state[k] != NULL)
+            piece.state[k] += at;
+    if (piece.stepped != NULL)
+        piece.stepped += at;
+    return piece;
+}
+
+TIK_WIDE static void clip_by_factor(size_t n, float *g, float factor)
 {
     for (size_t i = 0; i < n; i++)
         g[i] = g[i] * factor;
 }
 
 /* The usual stages in one pass over what memory gives; 1 for one of them changes no bit. */
-static void unscale_and_clip(size_t n, const float *restrict g, float unscale, float factor,
-                             float *restrict out)
+TIK_WIDE static void unscale_and_clip(size_t n, const float *restrict g, float unscale,
+                                      float factor, float *restrict out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = g[i] * unscale * factor;
 }
 
-static void ascend(size_t n, float *g)
+TIK_WIDE static void ascend(size_t n, float *g)
 {
     for (size_t i = 0; i < n; i++)
         g[i] = -g[i];
 }
 
-static void subtract_step(size_t n, float *restrict p, const float *restrict step)
+TIK_WIDE static void subtract_step(size_t n, float *restrict p, const float *restrict step)
 {
     for (size_t i = 0; i < n; i++)
         p[i] = p[i] - step[i];
 }
 
-static void subtract_decay_and_step(size_t n, float *restrict p, const float *restrict step,
-                                    float decay)
+TIK_WIDE static void subtract_decay_and_step(size_t n, float *restrict p,
+                                             const float *restrict step, float decay)
 {
     for (size_t i = 0; i < n; i++)
         p[i] = p[i] - (decay * p[i] + step[i]);
 }
 
-static void decay(size_t n, const float *p, float share, float *out)
+TIK_WIDE static void decay(size_t n, const float *p, float share, float *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = p[i] - share * p[i];
@@ -55,22 +81,22 @@ static void replace(size_t n, float *restrict p, const float *restrict next)
     memcpy(p, next, n * sizeof *p);
 }
 
-static void take_decay_and_step(size_t n, const float *restrict p, float decay,
-                                float *restrict step)
+TIK_WIDE static void take_decay_and_step(size_t n, const float *restrict p, float decay,
+                                         float *restrict step)
 {
     for (size_t i = 0; i < n; i++)
         step[i] = decay * p[i] + step[i];
 }
 
-static void subtract(size_t n, const float *restrict from, const float *restrict taken,
-                     float *restrict x)
+TIK_WIDE static void subtract(size_t n, const float *restrict from, const float *restrict taken,
+                              float *restrict x)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = from[i] - taken[i];
 }
 
-static void average(size_t n, float *restrict ema, const float *restrict p,
-                    const struct step_scalars *k)
+TIK_WIDE static void average(size_t n, float *restrict ema, const float *restrict p,
+                             const struct step_scalars *k)
 {
     const float decay = k->ema_decay, intake = k->ema_intake;
     for (size_t i = 0; i < n; i++)
@@ -84,13 +110,13 @@ static uint64_t find_factor(enum tik_scope scope, const struct tik_place *place,
     return scope == TIK_SCOPE_ROW ? unit_of_row(place, j) : unit_of_column(place, j);
 }
 
-static void clip_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
+TIK_WIDE static void clip_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
 {
     for (uint32_t j = 0; j < block->place.length; j++)
         g[j] = g[j] * block->clips[find_factor(scope, &block->place, j)];
 }
 
-static void grouped_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
+TIK_WIDE static void grouped_by_unit(const struct tik_block *block, enum tik_scope scope, float *g)
 {
     for (uint32_t j = 0; j < block->place.length; j++)
         g[j] = g[j] + block->factors[find_factor(scope, &block->place, j)] * block->p[j];
@@ -146,6 +172,14 @@ static const float *prepare(const struct tik_plan *plan, const struct step_scala
     return out;
 }
 
+TIK_WIDE static uint32_t count_zeros(size_t n, const float *p)
+{
+    uint32_t zeros = 0;
+    for (size_t i = 0; i < n; i++)
+        zeros += p[i] == 0.0f;
+    return zeros;
+}
+
 static void report(const struct tik_plan *plan, const struct step_scalars *step,
                    const struct tik_block *block)
 {
@@ -158,49 +192,70 @@ static void report(const struct tik_plan *plan, const struct step_scalars *step,
     block->partial->penalty = tik_block_sum(terms);
     block->partial->squares = tik_scalar_squares(n, p);
 
-    uint32_t zeros = 0;
-    for (size_t i = 0; i < n; i++)
-        zeros += p[i] == 0.0f;
-    block->partial->zeros = zeros;
+    block->partial->zeros = count_zeros(n, p);
 }
 
-/* What reads the new p. */
-static void finish(const struct tik_plan *plan, const struct tik_row *row,
-                   const struct tik_block *block)
+/* What reads the new p piece by piece. */
+static void late_piece(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *piece)
 {
     if (plan->variant->after_twin != NULL)
-        plan->variant->after_twin(block->place.length, block->p, block->state, row->rule);
+        plan->variant->after_twin(piece->place.length, piece->p, piece->state, row->rule);
     if (plan->ema)
-        average(block->place.length, block->state[TIK_EMA], block->p, &row->step);
+        average(piece->place.length, piece->state[TIK_EMA], piece->p, &row->step);
+}
+
+static void copy(const struct tik_plan *plan, const struct step_scalars *step,
+                 const struct tik_block *block)
+{
+    uint16_t dice[TIK_BLOCK];
+    if (plan->copy->random)
+        tik_scalar_throw_dice(block->place.slot, &step->copy, dice);
+    plan->copy->twin(block->place.length, block->p, dice, block->low);
+}
+
+/* What reads the new p of a whole block: its sums and its random numbers are of blocks. */
+static void late_block(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *block)
+{
+    if (plan->copy != NULL)
+        copy(plan, &row->step, block);
     if (plan->report)
         report(plan, &row->step, block);
 }
 
-/* The parameter follows the iterate, which a proximal stage has moved. */
+/* The parameter follows a state, which a proximal stage has moved. */
 static void follow_moved(const struct tik_plan *plan, const struct tik_row *row,
-                         const struct tik_block *block, const float *x)
+                         const struct tik_block *piece, const float *x)
 {
-    float taken[TIK_BLOCK];
-    const size_t n = block->place.length;
-    subtract(n, block->state[0], x, taken);
-    plan->variant->follow_twin(n, x, taken, block->state, row->rule, block->p);
+    float taken[PIECE];
+    const size_t n = piece->place.length;
+    subtract(n, piece->state[0], x, taken);
+    plan->variant->follow_twin(n, x, taken, piece->state, row->rule, piece->p);
 }
 
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block)
 {
-    if (plan->variant->follow_twin != NULL)
-        follow_moved(plan, row, block, block->iterate);
-    finish(plan, row, block);
+    for (uint32_t at = 0; at < block->place.length; at += PIECE) {
+        const struct tik_block piece = cut(block, at);
+        if (plan->variant->follow_twin != NULL)
+            follow_moved(plan, row, &piece, piece.stepped);
+        late_piece(plan, row, &piece);
+    }
+    late_block(plan, row, block);
+}
+
+TIK_WIDE static void accumulate(size_t n, float *restrict sum, const float *restrict g)
+{
+    for (size_t i = 0; i < n; i++)
+        sum[i] = sum[i] + g[i];
 }
 
 void tik_scalar_accumulate(const struct tik_plan *plan, const struct tik_block *block)
 {
     const size_t n = block->place.length;
-    float *restrict sum = block->state[TIK_SUM];
-    const float *restrict g = block->g;
-    for (size_t i = 0; i < n; i++)
-        sum[i] += g[i];
+    accumulate(n, block->state[TIK_SUM], block->g);
     if (plan->gather.zero_grad)
         memset(block->g, 0, n * sizeof *block->g);
 }
@@ -215,10 +270,27 @@ void tik_scalar_clear(const struct tik_plan *plan, const struct tik_block *block
 }
 
 static void keep_states(const struct tik_plan *plan, const struct tik_block *block,
-                        float old[TIK_MAX_STATES][TIK_BLOCK])
+                        float old[TIK_MAX_STATES][PIECE])
 {
     for (size_t k = 0; k < plan->variant->state_count; k++)
         memcpy(old[k], block->state[k], block->place.length * sizeof *old[k]);
+}
+
+/* The rule, with what was iterated to behind its states. */
+static void run_rule(const struct tik_plan *plan, const struct tik_row *row,
+                     const struct tik_block *piece, const float *g, float *taken)
+{
+    float x[PIECE], *states[TIK_MAX_STATES + 1] = {NULL};
+    const size_t n = piece->place.length;
+    if (plan->variant->iteration == NULL) {
+        plan->variant->twin(n, piece->p, g, piece->state, row->rule, taken);
+        return;
+    }
+    for (uint32_t j = 0; j < n; j++)
+        x[j] = piece->iterate[element_of_matrix(&piece->place, j)];
+    memcpy(states, piece->state, plan->variant->state_count * sizeof *states);
+    states[plan->variant->state_count] = x;
+    plan->variant->twin(n, piece->p, g, states, row->rule, taken);
 }
 
 static void proximal(const struct tik_plan *plan, const struct tik_row *row,
@@ -234,55 +306,76 @@ static void proximal(const struct tik_plan *plan, const struct tik_row *row,
     }
 }
 
-/* The rest of a step that is taken from an iterate; `taken` is the rule's. */
-static void step_iterate(const struct tik_plan *plan, const struct tik_row *row,
-                         const struct tik_block *block, float *taken)
+/* The rest of a step that is taken from a state; `taken` is the rule's. */
+static void step_state(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *piece, float *taken)
 {
-    float x[TIK_BLOCK];
-    const size_t n = block->place.length;
+    float x[PIECE];
+    const size_t n = piece->place.length;
     if (plan->decoupled)
-        take_decay_and_step(n, block->p, row->step.decay, taken);
-    subtract(n, block->state[0], taken, x);
-    proximal(plan, row, block, NULL, x);
+        take_decay_and_step(n, piece->p, row->step.decay, taken);
+    subtract(n, piece->state[0], taken, x);
+    proximal(plan, row, piece, NULL, x);
     if (plan->late)
-        memcpy(block->iterate, x, n * sizeof *x);
+        memcpy(piece->stepped, x, n * sizeof *x);
     else if (plan->moved)
-        follow_moved(plan, row, block, x);
+        follow_moved(plan, row, piece, x);
     else
-        plan->variant->follow_twin(n, x, taken, block->state, row->rule, block->p);
+        plan->variant->follow_twin(n, x, taken, piece->state, row->rule, piece->p);
+}
+
+/* The rest of one that is taken from p. */
+static void step_param(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *piece, const float *taken, const float *rate)
+{
+    const size_t n = piece->place.length;
+    const float share = row->step.decay;
+    float *p = piece->p;
+    if (plan->rule->replaces)
+        replace(n, p, taken);
+    else if (plan->decoupled && plan->order == TIK_ORDER_BESIDE)
+        subtract_decay_and_step(n, p, taken, share);
+    else
+        subtract_step(n, p, taken);
+    if (plan->order == TIK_ORDER_AFTER)
+        decay(n, p, share, p);
+    proximal(plan, row, piece, rate, p);
+}
+
+static void step_piece(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *piece)
+{
+    float gradient[PIECE], taken[PIECE], rate[PIECE], old[TIK_MAX_STATES][PIECE];
+    const size_t n = piece->place.length;
+    const struct step_scalars *step = &row->step;
+    float *p = piece->p;
+    const float *g = prepare(plan, step, piece, gradient);
+    if (plan->diagonal)
+        keep_states(plan, piece, old);
+    if (plan->order == TIK_ORDER_BEFORE)
+        decay(n, p, step->decay, p);
+    run_rule(plan, row, piece, g, taken);
+    if (plan->diagonal)
+        plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, piece->state,
+                                 row->rule, rate);
+    if (plan->variant->follow_twin != NULL)
+        step_state(plan, row, piece, taken);
+    else
+        step_param(plan, row, piece, taken, rate);
+    tik_scalar_clear(plan, piece);
 }
 
 void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block)
 {
-    float gradient[TIK_BLOCK], taken[TIK_BLOCK], rate[TIK_BLOCK], old[TIK_MAX_STATES][TIK_BLOCK];
-    const size_t n = block->place.length;
-    const struct step_scalars *step = &row->step;
-    float *p = block->p;
-    const float *g = prepare(plan, step, block, gradient);
-    if (plan->diagonal)
-        keep_states(plan, block, old);
-    if (plan->order == TIK_ORDER_BEFORE)
-        decay(n, p, step->decay, p);
-    plan->variant->twin(n, p, g, block->state, row->rule, taken);
-    if (plan->diagonal)
-        plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, block->state,
-                                 row->rule, rate);
-    if (plan->variant->follow_twin != NULL)
-        step_iterate(plan, row, block, taken);
-    else if (plan->rule->replaces)
-        replace(n, p, taken);
-    else if (plan->decoupled && plan->order == TIK_ORDER_BESIDE)
-        subtract_decay_and_step(n, p, taken, step->decay);
-    else
-        subtract_step(n, p, taken);
-    if (plan->order == TIK_ORDER_AFTER)
-        decay(n, p, step->decay, p);
-    if (plan->variant->follow_twin == NULL)
-        proximal(plan, row, block, rate, p);
-    tik_scalar_clear(plan, block);
+    for (uint32_t at = 0; at < block->place.length; at += PIECE) {
+        const struct tik_block piece = cut(block, at);
+        step_piece(plan, row, &piece);
+        if (!plan->late)
+            late_piece(plan, row, &piece);
+    }
     if (!plan->late)
-        finish(plan, row, block);
+        late_block(plan, row, block);
 }
 
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
@@ -296,6 +389,8 @@ void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
         p = rest;
     }
     plan->variant->measure->measure_twin(n, p, g, block->state, row->rule, one, other);
+    for (uint32_t j = 0; j < n && plan->variant->iteration != NULL; j++)
+        block->iterate[element_of_matrix(&block->place, j)] = other[j];
     *first = tik_scalar_squares(n, one);
     *second = tik_scalar_squares(n, other);
 }

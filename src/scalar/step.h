@@ -9,10 +9,12 @@
 struct tik_block {
     struct tik_place place;
     float *p, *g;
-    float *state[TIK_ARRAYS]; /* those that the plan has */
-    float *iterate;           /* where it waits for penalties on units; NULL: it does not */
+    float *state[TIK_LOW]; /* those that the plan has */
+    uint16_t *low;         /* the low-precision copy */
+    float *stepped;        /* where a state waits for penalties on units; NULL: it does not */
     const struct tik_control *control;
     const float *clips, *factors;
+    float *iterate; /* where the matrices lie that the rule iterates on; NULL: it does not */
     struct tik_partial *partial; /* NULL: no report */
 };
 
@@ -23,7 +25,7 @@ struct tik_block {
 void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *block);
 
-/* The sums of squares that the rule measures. */
+/* The sums of squares that the rule measures; writes the block's share of what is iterated on. */
 void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
                         const struct tik_block *block, float *first, float *second);
 

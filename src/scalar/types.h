@@ -6,6 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Before a function with a loop over many elements: it is compiled for the wide vectors of newer
+ * processors as well, and the loader takes the best of them (src/meson.build says where). Operations
+ * are rounded alike in vectors of every width, so that no bit depends on it. At the definition; or
+ * at the prototype, of what other files know by pointers alone.
+ */
+#ifndef TIK_WIDE
+#define TIK_WIDE
+#endif
+
 /* OpenCL C's names, for the headers that both sides read. */
 typedef uint32_t tik_uint;
 typedef uint64_t tik_ulong;
@@ -15,7 +25,10 @@ typedef uint64_t tik_ulong;
 #undef uint
 #undef ulong
 
-/* A rule: reads p and g, updates the states s[0..], writes what the step takes from p. */
+/*
+ * A rule: reads p and g, updates the states s[0..], writes what the step takes from p. Behind the
+ * states of one that iterates on matrices lie the elements of what it came to.
+ */
 typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *const *s,
                            const void *scalars, float *step);
 
@@ -30,6 +43,9 @@ typedef void tik_follow_twin(size_t n, const float *next, const float *taken, fl
 /* What a rule does after the proximal stages, with the new p. */
 typedef void tik_after_twin(size_t n, const float *p, float *const *s, const void *scalars);
 
+/* A low-precision copy: the 16 bits that stand for each p, rounded by its dice or not. */
+typedef void tik_copy_twin(size_t n, const float *p, const uint16_t *dice, uint16_t *copy);
+
 /*
  * A rule that measures: reads p and g, updates the states s[0..], writes the two numbers of each
  * element whose squares are summed; and the ratio that follows from the two sums.
@@ -37,6 +53,9 @@ typedef void tik_after_twin(size_t n, const float *p, float *const *s, const voi
 typedef void tik_measure_twin(size_t n, const float *p, const float *g, float *const *s,
                               const void *scalars, float *first, float *second);
 typedef float tik_ratio_twin(float first, float second, const void *scalars);
+
+/* What a rule that iterates on matrices makes of a tensor's shape: one of its scalars. */
+typedef void tik_adjust_twin(void *scalars, uint32_t rows, uint32_t cols);
 
 /* A penalty on units: the factor that follows from a unit's sum of squares. */
 typedef float tik_factor_twin(float squares, const struct penalty_scalars *k);

@@ -14,6 +14,8 @@
  * of the errors. lr r itself is an interval: of the norms, and 3 u for lr, the quotient and the
  * product.
  * carried. As in Adam, into u times lr r; lr r's error times the terms of u.
+ * The element's own step, for a diagonal metric: lr r/(sqrt(v' / bc2) + eps), whose divisor is 6 as
+ * in Adam; with the product and the division, 8, and lr r's own interval.
  */
 #include "oracle.h"
 
@@ -70,11 +72,16 @@ struct hyper {
     double unit, tiny;
 };
 
+static struct oracle_span divisor(const struct hyper *h, struct oracle_number v)
+{
+    return oracle_root(v.value, v.carried, 1 / h->root, h->eps);
+}
+
 static struct oracle_number direction(const struct hyper *h, struct oracle_element *e)
 {
     struct oracle_number m = oracle_mean(h->beta1, e->state[FIRST], e, h->tiny);
     struct oracle_number v = oracle_mean_square(h->beta2, e->state[SECOND], e, h->tiny);
-    struct oracle_span d = oracle_root(v.value, v.carried, 1 / h->root, h->eps);
+    struct oracle_span d = divisor(h, v);
     e->next_state[FIRST] = m;
     e->next_state[SECOND] = v;
     struct oracle_number u = oracle_quotient(oracle_times(m, 1 / h->bc1, h->tiny), d, h->tiny);
@@ -128,6 +135,9 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_element *e = &tensor->elements[i];
         oracle_subtract(e, oracle_scaled(e->next, factor, h.tiny));
+        oracle_set_rate(e, 1, divisor(&h, e->next_state[SECOND]), 6, setting);
+        e->rate = oracle_scaled(e->rate, factor, h.tiny);
+        e->rate.bound = 8 * h.unit * e->rate.scale + e->rate.carried;
     }
 }
 
@@ -140,4 +150,5 @@ const struct oracle_rule oracle_lamb = {
     .step = step,
     .shaped = true,
     .own_decay = true,
+    .diagonal = true,
 };

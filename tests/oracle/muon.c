@@ -5,7 +5,7 @@
  *     buf' = buf + (1 - momentum)(g - buf)
  *     u    = g + momentum (buf' - g) with nesterov, else buf'
  *     X    = u / max(|u|_F, eps)
- *     ns_steps times: A = X X^T,  X = a X + (b A + c A^2) X;   a, b, c = 3.4445, -4.7750, 2.0315
+ *     ns_steps times: A = X X^T,  X = a X + (b A + c A^2) X;   a, b, c are ns_a, ns_b, ns_c
  *     p'   = p - lr k X,  k = sqrt(max(1, rows / cols))        adjust_lr_fn = original
  *                         k = 0.2 sqrt(max(rows, cols))                     match_rms_adamw
  *
@@ -16,11 +16,12 @@
  *
  * The bound of p' is no forward analysis: products are a BLAS's, and rounded as it likes. A step of
  * the iteration maps every singular value s by a s + b s^3 + c s^5, whose slope is at most 3.9 for
- * s <= 1.2, where they stay; so does it enlarge an error matrix, in the Frobenius norm. What is
- * rounded at the start of n steps comes out 3.9^n times as large, later roundings less: S = sum of
- * 3.9^j, j <= n. Each of them is a few u of entries that are below 1: the largest entry of the error
- * is allowed 8 S u, which for 5 steps is 6e-4 of what is added to p times lr k; a float32 run of
- * tests/test_judges.c shows how much of it is used. A wrong coefficient is 14 % off and more.
+ * s <= 1.2, where they stay (of the cubic's 1.5, -0.5, 0 it is at most 1.5 for s <= 1); so does it
+ * enlarge an error matrix, in the Frobenius norm. What is rounded at the start of n steps comes out
+ * 3.9^n times as large, later roundings less: S = sum of 3.9^j, j <= n. Each of them is a few u of
+ * entries that are below 1: the largest entry of the error is allowed 8 S u, which for 5 steps is
+ * 6e-4 of what is added to p times lr k; a float32 run of tests/test_judge_singles.c shows how much
+ * of it is used. A wrong coefficient is 14 % off and more.
  */
 #include "oracle.h"
 
@@ -33,8 +34,12 @@ enum { BUFFER };
 enum { ORIGINAL, MATCH_RMS_ADAMW };
 
 static const struct oracle_option options[] = {
-    {"lr", 1e-3},    {"weight_decay", 0.1},      {"momentum", 0.95}, {"nesterov", 1}, {"eps", 1e-7},
-    {"ns_steps", 5}, {"adjust_lr_fn", ORIGINAL}, {"maximize", 0},    {NULL, 0},
+    {"lr", 1e-3},       {"weight_decay", 0.1},
+    {"momentum", 0.95}, {"nesterov", 1},
+    {"eps", 1e-7},      {"ns_steps", 5},
+    {"ns_a", 3.4445},   {"ns_b", -4.775},
+    {"ns_c", 2.0315},   {"adjust_lr_fn", ORIGINAL},
+    {"maximize", 0},    {NULL, 0},
 };
 
 static const struct oracle_state states[] = {
@@ -48,6 +53,7 @@ static const struct oracle_form forms[] = {
     {"rms", {{"lr", 0.2}, {"momentum", 0.9}, {"adjust_lr_fn", MATCH_RMS_ADAMW}}},
     {"3 steps", {{"lr", 0.37}, {"ns_steps", 3}, {"maximize", 1}}},
     {"eps", {{"lr", 0.37}, {"eps", 1e6}, {"weight_decay", 0}}},
+    {"cubic", {{"lr", 0.37}, {"ns_steps", 4}, {"ns_a", 1.5}, {"ns_b", -0.5}, {"ns_c", 0}}},
     {"defaults", {{NULL, 0}}},
     {NULL, {{NULL, 0}}},
 };
@@ -82,9 +88,11 @@ static void multiply(const struct matrix *left, const struct matrix *right, bool
         }
 }
 
-static void iterate(struct matrix *x, int steps)
+static void iterate(const struct oracle_setting *setting, struct matrix *x, int steps)
 {
-    const double a = 3.4445, b = -4.7750, c = 2.0315;
+    double a = oracle_value(setting->rule, setting->policy, "ns_a");
+    double b = oracle_value(setting->rule, setting->policy, "ns_b");
+    double c = oracle_value(setting->rule, setting->policy, "ns_c");
     struct matrix gram = create(x->rows, x->rows), square = create(x->rows, x->rows);
     struct matrix product = create(x->rows, x->cols);
     for (int step = 0; step < steps; step++) {
@@ -141,7 +149,7 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
         squares += x.at[i] * x.at[i];
     for (size_t i = 0; i < tensor->count; i++)
         x.at[i] /= fmax(sqrt(squares), eps);
-    iterate(&x, steps);
+    iterate(setting, &x, steps);
     for (int j = 0; j <= steps; j++)
         growth += pow(3.9, j);
     for (size_t i = 0; i < tensor->count; i++) {
