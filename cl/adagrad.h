@@ -5,6 +5,7 @@
 struct adagrad_scalars {
     float step_size; /* lr / (1 + (t - 1) lr_decay) */
     float eps;
+    float eps_inside; /* the root; eps or this is 0 */
 };
 
 #endif

@@ -10,6 +10,7 @@ struct adam_scalars {
     float step_size;    /* lr / (1 - beta1^t) */
     float inverse_root; /* 1 / sqrt(1 - beta2^t) */
     float eps;
+    float eps_inside; /* the root; eps or this is 0 */
     float lr;
 };
 

@@ -1,11 +1,14 @@
 /*
  * RAdam (Liu et al., 2020), as in PyTorch: Adam whose step is rectified by the variance of its
- * denominator, and momentum alone while that variance is intractable; eps before the correction.
+ * denominator, and momentum alone while that variance is intractable.
  *
  *     m <- beta1*m + (1 - beta1)*g
  *     v <- beta2*v + (1 - beta2)*g*g
  *     p <- p - step_size * m / (sqrt(v) + eps)        rho_t > 5
  *     p <- p - step_size * m                          before that
+ *
+ * That is eps before the correction. After it, the host multiplies eps by the correction's root;
+ * inside, sqrt(v + eps*(1 - beta2^t)), it is another scalar: of eps and eps_inside one is 0.
  *
  * States: s[0] = m, s[1] = v. Returns what the step takes from p. Scalar twin: src/scalar/radam.c.
  */
@@ -19,11 +22,11 @@ float radam(const float p, const float g, float *s, const struct radam_scalars k
     s[0] = m;
     s[1] = v;
     const float plain = k.step_size * m;
-    return k.rectified > 0.0f ? divide(plain, square_root(v) + k.eps) : plain;
+    return k.rectified > 0.0f ? divide(plain, square_root(v + k.eps_inside) + k.eps) : plain;
 }
 
 /* What multiplies the corrected mean: the step of the element itself. */
 float radam_rate(const float *old, const float *s, const struct radam_scalars k)
 {
-    return k.rectified > 0.0f ? divide(k.rate, square_root(s[1]) + k.eps) : k.rate;
+    return k.rectified > 0.0f ? divide(k.rate, square_root(s[1] + k.eps_inside) + k.eps) : k.rate;
 }

@@ -10,7 +10,8 @@ struct radam_scalars {
     float step_size; /* lr r sqrt(1 - beta2^t) / (1 - beta1^t), or lr / (1 - beta1^t) */
     float rectified; /* 1 when the variance is tractable (rho_t > 5), else 0 */
     float eps;
-    float rate; /* step_size without the correction of m */
+    float eps_inside; /* the root; eps or this is 0 */
+    float rate;       /* step_size without the correction of m */
 };
 
 #endif

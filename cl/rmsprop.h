@@ -8,6 +8,7 @@ struct rmsprop_scalars {
     float one_minus_alpha;
     float momentum;
     float eps;
+    float eps_inside; /* the root; eps or this is 0 */
 };
 
 #endif

@@ -10,25 +10,29 @@
  *     DIRECTION   descend, ascend                           maximize
  *     COUPLED_k   coupled_none, coupled_l1, ...             penalty.cl, slot k
  *     GROUPED     grouped_none, grouped_by_unit             factors of group.cl; GROUPED_AT: whose
- *     BEFORE      stay, decay_first                         decoupled decay that the rule sees
+ *     BEFORE      stay, decay                               decoupled decay that the rule sees
  *     RULE        sgd, adam, ...                            a rule's file, with SCALARS and STATES
  *     RATIO_IN    ratio_none, lamb_ratio_in, ...            a rule's ratio of norms, by tensor
  *     ADJUST      adjust_none, muon_original, ...           what the rule makes of a tensor's shape
- *     SUBTRACT    subtract_step, subtract_decay_and_step    decoupled decay
- *                 replace                                   a rule that computes p itself
+ *     FROM        from_parameter, from_state                what the step is taken from
+ *     TAKE        take_step, take_decay_and_step            decoupled decay
+ *     SUBTRACT    subtract, replace                         a rule that computes p itself
+ *     BEHIND      stay, decay                               decoupled decay of what the step left
  *     RATE        rate_none, adam_rate, ...                 a rule's file: each element's own step
  *     PROXIMAL_k  proximal_none, proximal_l1, ...           penalty.cl, diagonal.cl, cumulative.cl
+ *     FOLLOW      follow_none, schedule_free_adamw_follow   p, where the step was taken from a state
  *     AFTER       after_none, asgd_average                  a rule's last word, with the new p
  *     COPY        copy_none, bf16_nearest, ...              copy.cl: the low-precision copy
  *     VALUE_k     value_none, value_l1, ...                 penalty.cl, slot k, when REPORT is 1
  *
- * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has,
- * MEASURES those that MEASURE reads, MEASURED of them it writes; 0 or 1 for GUARD (steps may be
- * skipped), RATIO (of norms, by measure.cl), ITERATED (s[STATES] is what iterate.cl made of the
- * gradient), LINES (s[0] and s[1] are numbers of the element's row and column, and s[2] the mean that
- * lines.cl made), SUM (gradients accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative
- * penalty), EMA, COPIES, RANDOM (the copy is rounded by chance), REPORT, and LATE (what reads the new
- * p, AFTER, average, copy and report, waits for penalties on whole rows or tensors, group.cl). What a
+ * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that FOLLOW and
+ * AFTER have, MEASURES those that MEASURE reads, MEASURED of them it writes; 0 or 1 for GUARD (steps
+ * may be skipped), RATIO (of norms, by measure.cl), ITERATED (s[STATES] is what iterate.cl made of
+ * the gradient), LINES (s[0] and s[1] are numbers of the element's row and column, and s[2] the mean
+ * that lines.cl made), SUM (gradients accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a
+ * cumulative penalty), EMA, COPIES, RANDOM (the copy is rounded by chance), REPORT, FOLLOWS (FROM is
+ * a state), MOVED (it was, by a proximal stage), and LATE (what reads the new p, FOLLOW, AFTER,
+ * average, copy and report, waits for penalties on whole rows or tensors, group.cl). What a
  * policy does not use is not in its kernel. The numbers of the step are arguments, never macros:
  * changing them builds nothing. Scalar twin: src/scalar/step.c.
  */
@@ -51,30 +55,49 @@ float ascend(const float g)
     return -g;
 }
 
-float stay(const float p, const float decay)
+float stay(const float p, const float share)
 {
     return p;
 }
 
-/* Keras decays ahead of the rule: a rule that looks at p finds what is left of it. */
-float decay_first(const float p, const float decay)
+/*
+ * By itself: ahead of the rule (Keras), so that one that looks at p finds what is left of it, or
+ * behind its step (bitsandbytes).
+ */
+float decay(const float p, const float share)
 {
-    return p - decay * p;
+    return p - share * p;
 }
 
-float subtract_step(const float p, const float step, const float decay)
+float from_parameter(const float p, const float *s)
 {
-    return p - step;
+    return p;
 }
 
-/* One subtraction from p: 1 - decay, rounded, would lose a small decay entirely. */
-float subtract_decay_and_step(const float p, const float step, const float decay)
+/* A rule's first state, from which its parameters follow. */
+float from_state(const float p, const float *s)
 {
-    return p - (decay * p + step);
+    return s[0];
+}
+
+float take_step(const float p, const float step, const float decay)
+{
+    return step;
+}
+
+/* So that one subtraction takes both: 1 - decay, rounded, would lose a small decay entirely. */
+float take_decay_and_step(const float p, const float step, const float decay)
+{
+    return decay * p + step;
+}
+
+float subtract(const float from, const float taken)
+{
+    return from - taken;
 }
 
 /* FTRL has no step from p: its result is the new p. */
-float replace(const float p, const float next, const float decay)
+float replace(const float from, const float next)
 {
     return next;
 }
@@ -90,6 +113,12 @@ void adjust_none(struct SCALARS *rule, const uint rows, const uint columns)
 float rate_none(const float *old, const float *s, const struct SCALARS rule)
 {
     return 0.0f;
+}
+
+float follow_none(const float p, const float next, const float taken, float *s,
+                  const struct SCALARS rule)
+{
+    return next;
 }
 
 void after_none(const float p, float *s, const struct SCALARS rule)
@@ -154,24 +183,32 @@ float prepare(const float p, float g, const float sum, const struct surroundings
     return LIMIT_LATE(g, step.gradient);
 }
 
-/* One element, from that gradient on: 4 and 5. Updates the states s, returns the new p. */
+/*
+ * One element, from that gradient on: 4 and 5. Updates the states s, returns the new p; with
+ * FOLLOWS and LATE the new first state, from which p follows in tik_late.
+ */
 float step_element(float p, const float g, float *s, float *paid, const struct step_scalars step,
                    const struct SCALARS rule)
 {
+    p = BEFORE(p, step.decay);
     float old[4];
     for (uint k = 0; k < STATES; k++)
         old[k] = s[k];
-    p = SUBTRACT(p, RULE(p, g, s, rule), step.decay);
+    const float from = FROM(p, s);
+    const float taken = TAKE(p, RULE(p, g, s, rule), step.decay);
+    float x = BEHIND(SUBTRACT(from, taken), step.decay);
     struct own own = {RATE(old, s, rule), *paid};
-    p = PROXIMAL_0(p, &own, step.penalty[0]);
-    p = PROXIMAL_1(p, &own, step.penalty[1]);
-    p = PROXIMAL_2(p, &own, step.penalty[2]);
-    p = PROXIMAL_3(p, &own, step.penalty[3]);
-    p = PROXIMAL_4(p, &own, step.penalty[4]);
+    x = PROXIMAL_0(x, &own, step.penalty[0]);
+    x = PROXIMAL_1(x, &own, step.penalty[1]);
+    x = PROXIMAL_2(x, &own, step.penalty[2]);
+    x = PROXIMAL_3(x, &own, step.penalty[3]);
+    x = PROXIMAL_4(x, &own, step.penalty[4]);
     *paid = own.paid;
-    if (!LATE)
-        AFTER(p, s, rule);
-    return p;
+    if (LATE)
+        return x;
+    x = FOLLOW(p, x, MOVED ? from - x : taken, s, rule);
+    AFTER(x, s, rule);
+    return x;
 }
 
 /* The penalties' value at one element. */
@@ -255,7 +292,8 @@ void skip_block(const struct tik_place place, __global float *grad, __global flo
 /*
  * Work-group b takes block b of the spans, or, without them, of `count` elements in a row. Its
  * items take every LOCAL_SIZE-th element, so that neighbours read neighbours. What a policy does
- * not use is NULL: states, sum of gradients, average, payments, copy, factors, rows, partial sums.
+ * not use is NULL: states, sum of gradients, average, payments, what waits for FOLLOW, copy, factors,
+ * what was iterated, rows, partial sums.
  */
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_step(const ulong count,
@@ -270,6 +308,7 @@ void tik_step(const ulong count,
               __global float *restrict sum,
               __global float *restrict ema,
               __global float *restrict paid,
+              __global float *restrict stepped,
               __global ushort *restrict copy,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
@@ -327,13 +366,16 @@ void tik_step(const ulong count,
         if (LINES)
             read_lines(shape, cross, j, state0 + at.state[0], state1 + at.state[1], means, s);
 
-        float p = param[at.param + i];
+        const float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
         const float g = prepare(p, grad[at.grad + i], before, around, place, j, step);
         float payment = PAID ? paid[at.state[TIK_PAID] + i] : 0.0f;
-        p = step_element(BEFORE(p, step.decay), g, s, &payment, step, rule);
+        const float next = step_element(p, g, s, &payment, step, rule);
 
-        param[at.param + i] = p;
+        if (FOLLOWS && LATE)
+            stepped[i] = next;
+        else
+            param[at.param + i] = next;
         if (STORED > 0)
             state0[at.state[0] + i] = s[0];
         if (STORED > 1)
@@ -351,11 +393,11 @@ void tik_step(const ulong count,
         if (LATE)
             continue;
         if (EMA)
-            ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], p, step);
+            ema[at.state[TIK_EMA] + i] = average(ema[at.state[TIK_EMA] + i], next, step);
         if (COPIES)
-            copy[at.state[TIK_LOW] + i] = COPY(p, RANDOM ? dice.at[j / LOCAL_SIZE] : 0);
+            copy[at.state[TIK_LOW] + i] = COPY(next, RANDOM ? dice.at[j / LOCAL_SIZE] : 0);
         if (REPORT)
-            report_element(&report, j, p, step);
+            report_element(&report, j, next, step);
     }
     if (LATE)
         return;
@@ -368,12 +410,13 @@ void tik_step(const ulong count,
 __kernel __attribute__((reqd_work_group_size(LOCAL_SIZE, 1, 1)))
 void tik_late(__global const struct tik_span *restrict spans,
               const uint span_count,
-              __global const float *restrict param,
+              __global float *restrict param,
               __global float *restrict state0,
               __global float *restrict state1,
               __global float *restrict state2,
               __global float *restrict state3,
               __global float *restrict ema,
+              __global const float *restrict stepped,
               __global ushort *restrict copy,
               const struct tik_offsets offsets,
               __global const struct tik_control *restrict control,
@@ -399,7 +442,7 @@ void tik_late(__global const struct tik_span *restrict spans,
         report_none(&report);
     for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
         const ulong i = place.first + j;
-        const float p = param[at.param + i];
+        float p = param[at.param + i];
         float s[4];
         if (STATES_AFTER > 0)
             s[0] = state0[at.state[0] + i];
@@ -409,6 +452,10 @@ void tik_late(__global const struct tik_span *restrict spans,
             s[2] = state2[at.state[2] + i];
         if (STATES_AFTER > 3)
             s[3] = state3[at.state[3] + i];
+        if (FOLLOWS) {
+            p = FOLLOW(p, stepped[i], FROM(p, s) - stepped[i], s, rule);
+            param[at.param + i] = p;
+        }
         AFTER(p, s, rule);
         if (STATES_AFTER > 0)
             state0[at.state[0] + i] = s[0];

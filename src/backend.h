@@ -65,7 +65,8 @@ struct tik_workspace {
     struct tik_buffer *factors;  /* float[]: a unit each */
     struct tik_buffer *partials; /* struct tik_partial[]: a block each */
     struct tik_buffer *iterates[2], *grams[2]; /* float[]: matrices, and their products */
-    uint32_t plane;                            /* from one kind of sums to the next */
+    struct tik_buffer *stepped; /* float[]: what a piece's step made of its first state */
+    uint32_t plane;             /* from one kind of sums to the next */
 };
 
 /* The arrays of one piece of the store. */

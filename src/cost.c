@@ -56,6 +56,17 @@ static struct passes line_passes(const struct tik_plan *plan, bool vectors)
     return (struct passes){.read = 1 + coupled + plan->gather.mean + states, .written = states};
 }
 
+/* The parameter is read, and where it follows an iterate both are, and it is written. */
+static struct passes late_passes(const struct tik_plan *plan)
+{
+    const struct tik_variant *variant = plan->variant;
+    const bool follows = variant->follow != NULL;
+    const size_t states = follows || variant->after != NULL ? variant->state_count : 0;
+    return (struct passes){.read = 1 + states + plan->ema + follows,
+                           .written = states + plan->ema + follows,
+                           .copies = plan->copy != NULL};
+}
+
 static struct passes launch_passes(const struct tik_launch *l, const struct tik_plan *plan,
                                    bool vectors)
 {
@@ -77,8 +88,7 @@ static struct passes launch_passes(const struct tik_launch *l, const struct tik_
     case TIK_GROUP_PROJECT:
         return (struct passes){.read = 1, .written = 1};
     case TIK_LATE:
-        return (struct passes){
-            .read = 1u + plan->ema, .written = plan->ema, .copies = plan->copy != NULL};
+        return late_passes(plan);
     default:
         return (struct passes){0};
     }

@@ -292,3 +292,40 @@ enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer, size_t t
         debias(group, entry->count, values);
     return status;
 }
+
+/* ---- where the model is evaluated ---- */
+
+/* In float, one rounding an operation: the same bits wherever the step was taken. */
+static void interpolate(double weight, size_t count, const float *iterate, float *values)
+{
+    fenv_t saved;
+    tik_numeric_enter(&saved);
+    const float share = (float)weight;
+    for (size_t i = 0; i < count; i++)
+        values[i] = values[i] + share * (iterate[i] - values[i]);
+    tik_numeric_leave(&saved);
+}
+
+enum tik_status tik_optimizer_read_eval(struct tik_optimizer *optimizer, size_t tensor,
+                                        float *values)
+{
+    double weight = 0;
+    enum tik_status status = tik_optimizer_check_tensor(optimizer, tensor);
+    if (status != TIK_OK)
+        return status;
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const size_t count = entry->count;
+    status = tik_policy_eval_weight(&optimizer->groups[entry->group].policy, &weight);
+    if (status != TIK_OK)
+        return status;
+    float *iterate = malloc(count * sizeof *iterate + 1);
+    if (iterate == NULL)
+        return tik_error_memory("an iterate", count * sizeof *iterate);
+    status = tik_optimizer_read(optimizer, tensor, TIK_PARAM, values);
+    if (status == TIK_OK)
+        status = tik_optimizer_read(optimizer, tensor, TIK_STATE, iterate);
+    if (status == TIK_OK)
+        interpolate(weight, count, iterate, values);
+    free(iterate);
+    return status;
+}

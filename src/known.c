@@ -103,7 +103,7 @@ static const struct {
 struct answers {
     float array[FLOATS][COUNT]; /* param, grad, and the others by number */
     uint16_t low[COUNT];
-    float clips[UNITS], ratios[UNITS], factors[UNITS];
+    float clips[UNITS], ratios[UNITS], factors[UNITS], stepped[COUNT];
     struct tik_partial partials[SLOTS];
     struct tik_control control;
     struct tik_progress progress[GROUPS];
@@ -250,7 +250,7 @@ struct part {
     bool used;
 };
 
-enum { PARTS = TIK_MAX_PARTS + 6 };
+enum { PARTS = TIK_MAX_PARTS + 7 };
 
 static void list_parts(struct run *r, struct answers *a, struct part parts[PARTS])
 {
@@ -263,6 +263,7 @@ static void list_parts(struct run *r, struct answers *a, struct part parts[PARTS
         {&r->work.clips, a->clips, sizeof a->clips, true},
         {&r->work.ratios, a->ratios, sizeof a->ratios, true},
         {&r->work.factors, a->factors, sizeof a->factors, true},
+        {&r->work.stepped, a->stepped, sizeof a->stepped, true},
         {&r->work.partials, a->partials, sizeof a->partials, true},
         {&r->work.control, &a->control, sizeof a->control, true},
         {&r->work.progress, a->progress, sizeof a->progress, true},
@@ -522,6 +523,7 @@ static uint64_t compare_answers(const struct answers *a, const struct answers *b
     wrong += tik_verify_compare(a->clips, b->clips, NULL, UNITS, bounded, 0);
     wrong += tik_verify_compare(a->ratios, b->ratios, NULL, UNITS, bounded, 0);
     wrong += tik_verify_compare(a->factors, b->factors, NULL, UNITS, bounded, 0);
+    wrong += tik_verify_compare(a->stepped, b->stepped, before->array[2], COUNT, bounded, 0);
     for (size_t i = 0; i < SLOTS; i++) {
         const struct tik_partial *one = &a->partials[i], *other = &b->partials[i];
         wrong += tik_verify_compare(&one->penalty, &other->penalty, NULL, 1, bounded, 0);

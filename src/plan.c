@@ -70,7 +70,8 @@ static void fill_slot(const struct entry *entry, bool report, struct tik_plan *p
     if (entry->application == TIK_DECOUPLED) {
         slot->proximal = form->decoupled_rest;
         plan->decoupled = true;
-        plan->before |= tik_policy_before(&entry->penalty);
+        const enum tik_order order = tik_policy_order(&entry->penalty);
+        plan->order = order != TIK_ORDER_BESIDE ? order : plan->order;
     }
     if (entry->application == TIK_PROXIMAL) {
         const bool diagonal = tik_policy_is_diagonal(&entry->penalty);
@@ -103,8 +104,12 @@ void tik_plan_make(const struct tik_policy *policy, const struct tik_gather *gat
     plan->penalty_count = list_entries(policy, entries);
     for (size_t i = 0; i < plan->penalty_count; i++) {
         fill_slot(&entries[i], report, plan, &plan->penalty[i]);
-        if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
-            plan->late = report || plan->ema || plan->copy != NULL || plan->variant->after != NULL;
+        const struct tik_plan_penalty *slot = &plan->penalty[i];
+        const bool on_units = slot->group != NULL && !slot->group_coupled;
+        plan->moved |= on_units || slot->proximal.name != NULL || slot->own.name != NULL;
+        if (on_units)
+            plan->late = report || plan->ema || plan->copy != NULL ||
+                         plan->variant->after != NULL || plan->variant->follow != NULL;
     }
 }
 
@@ -252,13 +257,6 @@ static const char *stage_name(const char *name, const char *none)
     return name != NULL ? name : none;
 }
 
-static const char *subtraction(const struct tik_plan *plan)
-{
-    if (plan->rule->replaces)
-        return "replace";
-    return plan->decoupled && !plan->before ? "subtract_decay_and_step" : "subtract_step";
-}
-
 static const char *const unit_names[TIK_SCOPES] = {"unit_of_tensor", "unit_of_row",
                                                    "unit_of_column"};
 
@@ -308,21 +306,34 @@ static void add_measure(struct text *text, const struct tik_variant *variant)
         iteration != NULL ? iteration->adjust : "adjust_none");
 }
 
+/* The rule, and how the frame takes its step. */
+static void add_rule(struct text *text, const struct tik_plan *plan)
+{
+    const struct tik_variant *variant = plan->variant;
+    const bool follows = variant->follow != NULL;
+    const bool beside = plan->decoupled && plan->order == TIK_ORDER_BESIDE;
+    add(text, " -DDIRECTION=%s -DBEFORE=%s -DBEHIND=%s -DRULE=%s -DSCALARS=%s_scalars",
+        plan->maximize ? "ascend" : "descend", plan->order == TIK_ORDER_BEFORE ? "decay" : "stay",
+        plan->order == TIK_ORDER_AFTER ? "decay" : "stay", variant->stage, plan->rule->stem);
+    add(text, " -DFROM=%s -DTAKE=%s -DSUBTRACT=%s -DFOLLOWS=%d -DMOVED=%d",
+        follows ? "from_state" : "from_parameter", beside ? "take_decay_and_step" : "take_step",
+        plan->rule->replaces ? "replace" : "subtract", follows, follows && plan->moved);
+    add(text, " -DFOLLOW=%s -DAFTER=%s -DSTATES_AFTER=%zu",
+        stage_name(variant->follow, "follow_none"), stage_name(variant->after, "after_none"),
+        follows || variant->after != NULL ? variant->state_count : 0);
+}
+
 static void define_step(struct text *text, const struct tik_plan *plan)
 {
     add_gather(text, &plan->gather, "unscale_by_control");
     add_clip(text, plan);
-    add(text, " -DDIRECTION=%s -DBEFORE=%s -DRULE=%s -DSCALARS=%s_scalars -DSUBTRACT=%s -DAFTER=%s",
-        plan->maximize ? "ascend" : "descend", plan->before ? "decay_first" : "stay",
-        plan->variant->stage, plan->rule->stem, subtraction(plan),
-        stage_name(plan->variant->after, "after_none"));
+    add_rule(text, plan);
     add_measure(text, plan->variant);
     add_lines(text, plan->variant->lines);
     add(text, " -DRATE=%s -DPAID=%d",
         stage_name(plan->diagonal ? plan->variant->rate : NULL, "rate_none"), plan->cumulative);
-    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d -DSTATES_AFTER=%zu", plan->gather.mean,
-        plan->ema, plan->report, plan->late,
-        plan->variant->after != NULL ? plan->variant->state_count : 0);
+    add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d", plan->gather.mean, plan->ema,
+        plan->report, plan->late);
     add(text, " -DCOPY=%s -DCOPIES=%d -DRANDOM=%d",
         plan->copy != NULL ? plan->copy->name : "copy_none", plan->copy != NULL,
         plan->copy != NULL && plan->copy->random);
@@ -413,7 +424,7 @@ bool tik_plan_equal(const struct tik_plan *a, const struct tik_plan *b)
 {
     bool equal = a->kind == b->kind && same_gather(&a->gather, &b->gather) && a->rule == b->rule &&
                  a->variant == b->variant && a->maximize == b->maximize &&
-                 a->decoupled == b->decoupled && a->before == b->before &&
+                 a->decoupled == b->decoupled && a->order == b->order &&
                  a->diagonal == b->diagonal && a->cumulative == b->cumulative && a->ema == b->ema &&
                  a->copy == b->copy && a->report == b->report && a->late == b->late &&
                  a->packed == b->packed && a->group == b->group;

@@ -47,10 +47,11 @@ struct tik_plan {
     const struct tik_rule_row *rule; /* from here on of TIK_PROGRAM_STEP alone */
     const struct tik_variant *variant;
     bool maximize;
-    bool decoupled;  /* p - (decay*p + step) instead of p - step */
-    bool diagonal;   /* a proximal stage asks for each element's own step, */
-    bool cumulative; /* or for what it has paid */
-    bool before;     /* the decoupled decay comes before the rule, which sees what is left of p */
+    bool decoupled;       /* p - (decay*p + step) instead of p - step */
+    bool diagonal;        /* a proximal stage asks for each element's own step, */
+    bool cumulative;      /* or for what it has paid */
+    enum tik_order order; /* of the decoupled decay */
+    bool moved;           /* there is a proximal stage */
     bool ema;
     const struct tik_copy_stage *copy; /* NULL: none */
     bool report;

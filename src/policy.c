@@ -237,6 +237,27 @@ enum tik_status tik_policy_set_ema(struct tik_policy *policy, double decay, bool
     return TIK_OK;
 }
 
+enum tik_status tik_policy_eval_weight(const struct tik_policy *policy, double *weight)
+{
+    if (policy == NULL || weight == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is NULL",
+                             policy == NULL ? "policy" : "weight");
+    const struct tik_rule_row *rule = policy->rule;
+    if (rule->eval_weight == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "rule %s is evaluated at its parameters; schedule_free_adamw is one "
+                             "that has another point for it",
+                             rule->info.name);
+    const double share = rule->eval_weight(policy->option);
+    if (!isfinite(share))
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "beta1 of rule %s is 0: its parameters hold nothing of the mean that "
+                             "it is evaluated at; allowed is a beta1 above 0",
+                             rule->info.name);
+    *weight = share;
+    return TIK_OK;
+}
+
 enum tik_status tik_policy_set_copy(struct tik_policy *policy, enum tik_copy_format format,
                                     enum tik_copy_rounding rounding, uint64_t seed)
 {
@@ -294,11 +315,13 @@ bool tik_policy_is_diagonal(const struct tik_policy_penalty *penalty)
     return i < info->option_count && penalty->option[i] != 0;
 }
 
-bool tik_policy_before(const struct tik_policy_penalty *penalty)
+enum tik_order tik_policy_order(const struct tik_policy_penalty *penalty)
 {
     const struct tik_penalty_info *info = &penalty->row->info;
-    const size_t i = tik_option_find(info->options, info->option_count, "before");
-    return i < info->option_count && penalty->option[i] != 0;
+    const size_t i = tik_option_find(info->options, info->option_count, "order");
+    if (i == info->option_count || tik_policy_application(penalty) != TIK_DECOUPLED)
+        return TIK_ORDER_BESIDE;
+    return (enum tik_order)penalty->option[i];
 }
 
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty)
@@ -368,10 +391,37 @@ static enum tik_status check_metric(const struct tik_policy *policy,
     return TIK_OK;
 }
 
+/* A decay that is not in one sum with the step has p to itself, and one place. */
+static enum tik_status check_order(const struct tik_policy *policy)
+{
+    enum tik_order order = TIK_ORDER_BESIDE;
+    for (size_t i = 0; i < policy->penalty_count; i++) {
+        const char *name = policy->penalty[i].row->info.name;
+        const enum tik_order own = tik_policy_order(&policy->penalty[i]);
+        if (own == TIK_ORDER_BESIDE)
+            continue;
+        if (policy->rule->choose(policy->option)->follow != NULL)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "penalty %s: order is not beside, and the steps of rule %s are "
+                                 "taken from its iterate, not from the parameters that would "
+                                 "decay; allowed is beside",
+                                 name, policy->rule->info.name);
+        if (order != TIK_ORDER_BESIDE && own != order)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "penalty %s: one decay has order before and another after; a "
+                                 "policy's decays are taken together",
+                                 name);
+        order = own;
+    }
+    return TIK_OK;
+}
+
 static enum tik_status check_penalties(const struct tik_policy *policy)
 {
     size_t cumulative = 0;
     enum tik_status status = check_units(policy);
+    if (status == TIK_OK)
+        status = check_order(policy);
     for (size_t i = 0; i < policy->penalty_count && status == TIK_OK; i++) {
         status = check_metric(policy, &policy->penalty[i]);
         cumulative += policy->penalty[i].row->carry != NULL;
@@ -390,8 +440,7 @@ enum tik_status tik_policy_check(const struct tik_policy *policy)
         return tik_error_set(TIK_ERROR_ARGUMENT, "policy is NULL");
     /* A decay that is over before the rule begins is none of its concern. */
     for (size_t i = 0; i < policy->penalty_count && policy->rule->own_penalties != NULL; i++)
-        if (tik_policy_application(&policy->penalty[i]) != TIK_DECOUPLED ||
-            !tik_policy_before(&policy->penalty[i]))
+        if (tik_policy_order(&policy->penalty[i]) != TIK_ORDER_BEFORE)
             return tik_error_set(TIK_ERROR_ARGUMENT, "penalty %s with rule %s: %s",
                                  policy->penalty[i].row->info.name, policy->rule->info.name,
                                  policy->rule->own_penalties);

@@ -43,8 +43,8 @@ double tik_policy_convention(const struct tik_policy_penalty *penalty);
 /* Whether its proximal stage takes each element's own step. */
 bool tik_policy_is_diagonal(const struct tik_policy_penalty *penalty);
 
-/* Whether a decoupled penalty acts before the rule. */
-bool tik_policy_before(const struct tik_policy_penalty *penalty);
+/* When it acts; TIK_ORDER_BESIDE for one that is not decoupled. */
+enum tik_order tik_policy_order(const struct tik_policy_penalty *penalty);
 
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty);
 

@@ -30,7 +30,12 @@ static const struct tik_preset_form decoupled_lr = {
 
 static const struct tik_preset_form decoupled_before = {
     .penalty = "l2",
-    .options = SETTINGS({"application", "decoupled"}, {"convention", "lr"}, {"before", "true"}),
+    .options = SETTINGS({"application", "decoupled"}, {"convention", "lr"}, {"order", "before"}),
+    .factor = 1};
+
+static const struct tik_preset_form decoupled_after = {
+    .penalty = "l2",
+    .options = SETTINGS({"application", "decoupled"}, {"convention", "lr"}, {"order", "after"}),
     .factor = 1};
 
 static const struct tik_preset_form decoupled_schedule = {
@@ -199,6 +204,32 @@ static const struct tik_preset_word mxnet_words[] = {
     {"clip_global_norm", "max_norm", NULL, NULL},
 };
 
+static const struct tik_preset_rule flashlight_rules[] = {
+    {"adam", SETTINGS({"eps_placement", "before"}), .decay = &decoupled_lr},
+};
+static const struct tik_preset_word flashlight_words[] = {
+    {"learningRate", "lr", NULL, NULL},
+    {"epsilon", "eps", NULL, NULL},
+    {"weightDecay", "weight_decay", NULL, NULL},
+    {"maxNorm", "max_norm", NULL, NULL},
+};
+
+static const struct tik_preset_rule bitsandbytes_rules[] = {
+    {"sgd", .decay = &coupled_l2},
+    {"adam", .decay = &decoupled_after},
+    {"adamw", SETTINGS({"weight_decay", "1e-2"}), .decay = &decoupled_after},
+    {"rmsprop", .decay = &coupled_l2},
+};
+
+static const struct tik_preset_rule apex_rules[] = {
+    {"adam", .decay = &decoupled_lr},
+    {"lamb", SETTINGS({"variant", "apex"}, {"max_norm", "1"}), .decay = &own},
+    {"lars", SETTINGS({"variant", "apex"}, {"trust_coefficient", "0.02"}), .decay = &own},
+};
+static const struct tik_preset_word apex_words[] = {
+    {"max_grad_norm", "max_norm", NULL, NULL},
+};
+
 static const struct tik_preset_rule d2l_rules[] = {{"sgd", .decay = &coupled_l2}};
 static const struct tik_preset_word d2l_words[] = {
     {"wd", "weight_decay", NULL, NULL},
@@ -282,6 +313,26 @@ static const struct tik_preset_row rows[] = {
               WORDS(mxnet_words)},
      LIST(mxnet2_rules),
      .clip_eps = 1e-8},
+    {.info = {.name = "flashlight",
+              .differs = "adam's weight_decay is decoupled; eps before the correction",
+              .citation = "Flashlight 0.4, flashlight/fl/optim/AdamOptimizer.cpp, Utils.cpp",
+              WORDS(flashlight_words)},
+     LIST(flashlight_rules),
+     .clip_eps = 1e-6},
+    {.info = {.name = "bitsandbytes",
+              .differs = "adam's weight_decay is decoupled, and after the step: p = (p - step)*(1 "
+                         "- lr*weight_decay); coupled for sgd and rmsprop",
+              .citation = "bitsandbytes 0.43, csrc/kernels.cu, kOptimizer32bit2State, "
+                          "kOptimizer32bit1State"},
+     LIST(bitsandbytes_rules),
+     .clip_eps = 1e-6},
+    {.info = {.name = "apex",
+              .differs = "adam's weight_decay is decoupled; lamb takes a clip with it, "
+                         "max_grad_norm 1 without eps; lars is LARC, its ratio at most 1",
+              .citation = "NVIDIA Apex, apex/optimizers/fused_adam.py, fused_lamb.py, "
+                          "apex/parallel/LARC.py",
+              WORDS(apex_words)},
+     LIST(apex_rules)},
     {.info = {.name = "d2l",
               .differs = "weight_decay/2*||w||^2 is added to the loss, for weights alone; clip = "
                          "max_norm/norm without eps",

@@ -131,20 +131,32 @@ static void add_norm(struct list *list)
     list->count++;
 }
 
+/* One launch of a penalty on units: over the parameters or, after a step from it, the iterate. */
+static void add_units(struct list *list, enum tik_kernel kernel, size_t i, size_t slot)
+{
+    const size_t group = list->optimizer->store.pieces[i].group;
+    const struct tik_plan *plan = &list->optimizer->groups[group].plan;
+    const struct tik_plan_penalty *penalty = &plan->penalty[slot];
+    add(list, kernel, list->view->units(list->view->self, group, slot), i, penalty->scope, slot);
+    if (list->launches == NULL || penalty->group_coupled || plan->variant->follow == NULL)
+        return;
+    struct tik_launch *launch = &list->launches[list->count - 1];
+    launch->arrays.param = list->view->work->stepped;
+    launch->at.param = 0;
+}
+
 static void add_penalty(struct list *list, size_t i, size_t slot)
 {
-    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
-    const struct tik_plan_penalty *penalty =
-        &list->optimizer->groups[piece->group].plan.penalty[slot];
-    struct tik_program *program = list->view->units(list->view->self, piece->group, slot);
+    const size_t group = list->optimizer->store.pieces[i].group;
+    const struct tik_plan_penalty *penalty = &list->optimizer->groups[group].plan.penalty[slot];
     if (penalty->group->factor == NULL) {
-        add(list, TIK_GROUP_PROJECT, program, i, penalty->scope, slot);
+        add_units(list, TIK_GROUP_PROJECT, i, slot);
         return;
     }
-    add(list, TIK_GROUP_BLOCKS, program, i, penalty->scope, slot);
-    add(list, TIK_GROUP_FACTORS, program, i, penalty->scope, slot);
+    add_units(list, TIK_GROUP_BLOCKS, i, slot);
+    add_units(list, TIK_GROUP_FACTORS, i, slot);
     if (!penalty->group_coupled)
-        add(list, TIK_GROUP_SCALE, program, i, penalty->scope, slot);
+        add_units(list, TIK_GROUP_SCALE, i, slot);
 }
 
 static void add_penalties(struct list *list, size_t i, bool coupled)

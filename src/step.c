@@ -182,6 +182,7 @@ void tik_optimizer_needs(const struct tik_optimizer *optimizer, struct tik_needs
             needs->factors = true;
             planes = 1;
         }
+        needs->stepped |= plan->late && plan->variant->follow != NULL;
         if (plan->variant->measure != NULL) {
             needs->ratios = true;
             planes = 2;

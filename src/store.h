@@ -84,7 +84,7 @@ struct tik_entry {
 /* What the policies and options of an optimizer ask of the tables and of the workspace. */
 struct tik_needs {
     bool scopes[TIK_SCOPES];
-    bool norms, clips, ratios, factors, report, iterates, means;
+    bool norms, clips, ratios, factors, report, iterates, means, stepped;
     enum tik_scope norm_scope; /* whose tensors the norms are summed over */
     size_t planes;             /* of sums; 0: none */
 };

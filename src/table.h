@@ -39,6 +39,9 @@ struct tik_line_form {
     tik_mean_twin *mean_twin;
 };
 
+/* When a decoupled decay acts: with the rule's step, ahead of the rule, or on what its step left. */
+enum tik_order { TIK_ORDER_BESIDE, TIK_ORDER_BEFORE, TIK_ORDER_AFTER };
+
 /* The stages of a rule whose step depends on norms of its tensor: cl/measure.cl. */
 struct tik_measure {
     const char *measure;            /* functions in cl/STEM.cl; */
@@ -76,7 +79,13 @@ struct tik_variant {
     const struct tik_line_form *lines; /* NULL: there are no others */
     const struct tik_measure *measure; /* NULL: the step asks for no norm */
     const struct tik_iteration
-        *iteration;    /* NULL: it does not iterate on matrices; needs measure */
+        *iteration; /* NULL: it does not iterate on matrices; needs measure */
+    /*
+     * Function that makes p of the iterate, its first state, which the step is taken from and the
+     * proximal stages act on. NULL: the step is taken from p.
+     */
+    const char *follow;
+    tik_follow_twin *follow_twin;
     const char *after; /* function that comes after the proximal stages; NULL: none */
     tik_after_twin *after_twin;
     const char *rate; /* function that gives each element's own step; NULL: they have none */
@@ -113,6 +122,8 @@ struct tik_rule_row {
     void (*scalars)(const double *options, double lr, uint64_t step, double *carried, void *out);
     /* The lr that decoupled and proximal penalties answer to. NULL: lr itself. */
     double (*effective_lr)(const double *options, double lr, uint64_t step);
+    /* The model is evaluated at p + weight*(s[0] - p), of a rule with an iterate. NULL: at p. */
+    double (*eval_weight)(const double *options);
 };
 
 /* A stage of a penalty: the function's name in cl/penalty.cl and its twin. */

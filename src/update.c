@@ -116,6 +116,11 @@ float tik_update_state_initial(const struct tik_update *update, size_t slot)
     return slot < TIK_MAX_STATES ? initial[slot] : 0.0f;
 }
 
+bool tik_update_state_is_param(const struct tik_update *update, size_t slot)
+{
+    return slot < TIK_MAX_STATES && (update->policy.rule->follows >> slot & 1) != 0;
+}
+
 size_t tik_update_carried(const struct tik_update *update)
 {
     return update != NULL ? update->policy.rule->carried_count : 0;

@@ -13,6 +13,15 @@ enum tik_status tik_upload(struct tik_backend *backend, const void *table, size_
     return status;
 }
 
+/* Of the largest piece. */
+static size_t most_elements(const struct tik_store *store)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < store->piece_count; i++)
+        most = store->pieces[i].elements > most ? store->pieces[i].elements : most;
+    return most;
+}
+
 enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_backend *backend,
                                      struct tik_workspace *work)
 {
@@ -37,6 +46,7 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
         {needs->iterates, &work->iterates[1], iterates},
         {needs->iterates, &work->grams[0], grams},
         {needs->iterates, &work->grams[1], grams},
+        {needs->stepped, &work->stepped, most_elements(store) * sizeof(float)},
     };
     enum tik_status status = TIK_OK;
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers && status == TIK_OK; i++)
@@ -51,10 +61,10 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
 
 void tik_workspace_destroy(struct tik_backend *backend, struct tik_workspace *work)
 {
-    struct tik_buffer **buffers[] = {&work->tensors,     &work->sums,     &work->totals,
-                                     &work->clips,       &work->ratios,   &work->means,
-                                     &work->factors,     &work->partials, &work->iterates[0],
-                                     &work->iterates[1], &work->grams[0], &work->grams[1]};
+    struct tik_buffer **buffers[] = {
+        &work->tensors,  &work->sums,     &work->totals,   &work->clips,       &work->ratios,
+        &work->means,    &work->factors,  &work->partials, &work->iterates[0], &work->iterates[1],
+        &work->grams[0], &work->grams[1], &work->stepped};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         backend->ops->memory_destroy(backend, *buffers[i]);
         *buffers[i] = NULL;

@@ -37,8 +37,10 @@ RULES = {
     'ademamix': [('ademamix', 3)],
     'muon': [('muon', 1)],
     'adafactor': [('adafactor', 0)],
+    'schedule_free_adamw': [('schedule_free_adamw', 2)],
 }
 AFTER = {'asgd': 'asgd_average'}
+FOLLOW = {'schedule_free_adamw': 'schedule_free_adamw_follow'}
 # Each element's own step, and the penalties that ask for it, or for what the element has paid.
 RATE = {'adam': 'adam_rate', 'adam_amsgrad': 'adam_amsgrad_rate', 'nadam': 'nadam_rate',
         'radam': 'radam_rate', 'adamax': 'adamax_rate', 'adagrad': 'adagrad_rate',
@@ -103,13 +105,15 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
     chosen = {**GATHER, 'UNSCALE': 'unscale_by_control', 'CLIP': 'clip_by_norm',
               'CLIP_AT': 'unit_of_tensor', 'LIMIT_LATE': 'limit_none', 'GROUPED': 'grouped_none',
               'GROUPED_AT': 'unit_of_tensor', 'DIRECTION': 'ascend',
-              'BEFORE': 'decay_first', 'RULE': form, 'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
+              'BEFORE': 'decay', 'BEHIND': 'decay', 'RULE': form, 'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
               'RATIO_IN': 'ratio_none', 'ITERATED': 0, 'ADJUST': 'adjust_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
-              'STATES_AFTER': states if stem in AFTER else 0, 'RATE': RATE.get(form, 'rate_none'),
+              'STATES_AFTER': states if stem in AFTER or stem in FOLLOW else 0, 'RATE': RATE.get(form, 'rate_none'),
               'PAID': report, 'LINES': 0, 'COPY': 'fp16_stochastic' if report else 'copy_none',
               'COPIES': report, 'RANDOM': report,
-              'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
-              'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
+              'FROM': 'from_state' if stem in FOLLOW else 'from_parameter',
+              'TAKE': 'take_decay_and_step', 'SUBTRACT': SUBTRACT.get(stem, 'subtract'),
+              'FOLLOWS': int(stem in FOLLOW), 'MOVED': int(stem in FOLLOW and penalty != 'none'),
+              'FOLLOW': FOLLOW.get(stem, 'follow_none'), 'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
               **MEASURE.get(form, MEASURE.get(stem, {}))}
     proximal = 'none' if penalty in COUPLED_ONLY else penalty
     for slot in range(5):
@@ -177,6 +181,10 @@ def check_syntax(clang, programs):
             **chosen_stages('sgd', 0, 'sgd', 'l1', 1, 256), 'CLIP': 'clip_by_unit',
             'CLIP_AT': scope, 'GROUPED': 'grouped_by_unit', 'GROUPED_AT': scope, 'LATE': 1,
             'LIMIT': 'limit_none', 'LIMIT_LATE': 'limit_by_value'})
+    for stem in FOLLOW:
+        (form, states), = RULES[stem]
+        count += check_program(clang, programs[stem], {
+            **chosen_stages(form, states, stem, 'l1', 1, 256), 'LATE': 1})
     for stem in programs:
         if stem + '_many' not in programs:
             continue

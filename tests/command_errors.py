@@ -37,6 +37,10 @@ class Errors(InFolder):
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "p2"], "--ema-out and --out")
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "p"], "--ema-out and --params")
         self.assert_step_fails(["--ema", "0.9", "--ema-out", "no/e"], "no folder 'no'")
+        evaluated = "rule adamw is evaluated at its parameters", "schedule_free_adamw"
+        self.assert_step_fails(["--eval-out", "e"], "--eval-out is 'e'", *evaluated)
+        for out in "p", "p2", "s2", "g":
+            self.assert_step_fails(["--eval-out", out], "--eval-out and --", "the same file")
 
     def test_schedule(self):
         fails = self.assert_step_fails

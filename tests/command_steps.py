@@ -276,6 +276,20 @@ class Steps(InFolder):
                     self.assertEqual(self.read("e")[0]["b"].values, [3])
         self.assertEqual(self.read("s")[1]["ema"], "debiased")
 
+    def test_eval(self):
+        """schedule_free_adamw is evaluated at the mean x of z, here a plain one: lr is constant."""
+        self.write("p", {"a": Tensor([2], [1, 2])})
+        self.write("g", {"a": Tensor([2], [4, -8])})
+        state, source, mean = None, "p", [0.0, 0.0]
+        for t in 1, 2, 3:
+            options = ["--set", "lr=0.25", "--set", "beta1=0.75", "--eval-out", "x"]
+            self.step(*options, rule="schedule_free_adamw", p=source, out="p2", s=state, state="s")
+            state, source = "s", "p2"
+            z = self.read("s")[0]["a.z"].values
+            mean = [m + (last - m) / t for m, last in zip(mean, z)]
+            self.assert_close(self.read("x")[0]["a"].values, mean)
+            self.assertEqual(self.read("p2")[0]["a"].values == z, t == 1)
+
     def test_copy(self):
         """Python's own conversion to fp16 is to nearest, ties to even; a bf16 is half a float."""
         values = series(1500, 2, 3.0) + [2049.0, 2051.0, 65519.0, 2.0**-25, -(2.0**-24) * 1.5, -0.0]

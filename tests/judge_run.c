@@ -82,10 +82,14 @@ static void find_slots(struct judge_run *run, struct judge_part *part)
                   part->policy.rule, run->label, info.state_count, found);
 }
 
-/* A new tensor's states, which are all of one value each, and its group's carried scalar. */
+/* A new tensor's states, which are all of one value each, or the parameter's. */
 static void check_start(struct judge_run *run, const struct judge_part *part)
 {
     float *got = allocate(part->count, sizeof *got);
+    float *param = allocate(part->count, sizeof *param);
+    for (size_t j = 0; j < part->count; j++)
+        param[j] = 0.5f + (float)j;
+    judge_ok(tik_optimizer_write(run->optimizer, part->tensor, TIK_PARAM, param));
     for (size_t s = 0; part->states[s].name; s++) {
         const struct oracle_state *state = &part->states[s];
         if (part->slot[s] < 0)
@@ -93,8 +97,10 @@ static void check_start(struct judge_run *run, const struct judge_part *part)
         float start = (float)oracle_state_start(&part->policy, state);
         judge_ok(tik_optimizer_read(run->optimizer, part->tensor, TIK_STATE + part->slot[s], got));
         for (size_t j = 0; j < oracle_state_count(state, &part->exact); j++)
-            judge_value(run->tally, state->name, j, (double)got[j], (double)start, 0);
+            judge_value(run->tally, state->name, j, (double)got[j],
+                        (double)(state->at_parameter ? param[j] : start), 0);
     }
+    free(param);
     free(got);
 }
 

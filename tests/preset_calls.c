@@ -4,17 +4,6 @@
 #include <string.h>
 
 const struct preset_awaited preset_awaited[] = {
-    {"keras", "adam", NULL, NULL, "eps_placement"},
-    {"keras", "adamw", NULL, NULL, "eps_placement"},
-    {"keras", "adagrad", NULL, NULL, "eps_placement"},
-    {"keras", "rmsprop", NULL, NULL, "eps_placement"},
-    {"optax", "adagrad", NULL, NULL, "eps_placement"},
-    {"optax", "rmsprop", NULL, NULL, "eps_placement"},
-    {"tensorflow", "adam", NULL, NULL, "eps_placement"},
-    {"caffe", "adam", NULL, NULL, "eps_placement"},
-    {"mxnet", "adam", NULL, NULL, "eps_placement"},
-    {"mxnet", "rmsprop", NULL, NULL, "eps_placement"},
-    {"mxnet2", "adam", NULL, NULL, "eps_placement"},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

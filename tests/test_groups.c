@@ -129,8 +129,11 @@ static double step_and_norm(struct tik_optimizer *optimizer)
     return report.norm;
 }
 
-/* The states that do not start at 0, by the names of states and of the options of their start. */
-static float initial_value(const struct tik_policy *policy, const char *state)
+/*
+ * Where a state of a parameter p starts that does not start at 0, by the names of states and of the
+ * options of their start.
+ */
+static float initial_value(const struct tik_policy *policy, const char *state, float p)
 {
     static const struct {
         const char *rule, *state, *option;
@@ -140,6 +143,8 @@ static float initial_value(const struct tik_policy *policy, const char *state)
         {"ftrl", "accumulator", "initial_accumulator_value"},
     };
     double value = 0;
+    if (strcmp(tik_policy_rule(policy), "schedule_free_adamw") == 0 && strcmp(state, "z") == 0)
+        return p;
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (strcmp(starts[i].rule, tik_policy_rule(policy)) == 0 &&
             strcmp(starts[i].state, state) == 0) {
@@ -189,9 +194,9 @@ START_TEST(test_inactive)
     judge_ok(tik_optimizer_tensor(both, frozen, &info));
     for (size_t k = 0; k < info.state_count; k++) {
         judge_ok(tik_optimizer_read(both, frozen, TIK_STATE + (int)k, kept));
-        const float initial = initial_value(policy, info.states[k]);
         for (size_t i = 0; i < FROZEN; i++)
-            ck_assert_uint_eq(suite_bits(kept[i]), suite_bits(initial));
+            ck_assert_uint_eq(suite_bits(kept[i]),
+                              suite_bits(initial_value(policy, info.states[k], param[i])));
     }
     uint64_t steps;
     judge_ok(tik_optimizer_steps(both, 0, &steps));

@@ -373,13 +373,175 @@ START_TEST(test_mxnet_adam)
     for (int together = 0; together < 2; together++) {
         double exact[N];
         float p[N];
-        if (!run_text(
-                names[together], "adam",
-                "learning_rate=0.1 beta1=0.8 beta2=0.99 epsilon=0.05 wd=0.3 clip_gradient=0.4",
-                NULL, &problem, p))
-            continue; /* test_awaited tells */
+        ck_assert(
+            run_text(names[together], "adam",
+                     "learning_rate=0.1 beta1=0.8 beta2=0.99 epsilon=0.05 wd=0.3 clip_gradient=0.4",
+                     NULL, &problem, p));
         mxnet_adam(&problem, together, exact);
         equals(names[together], exact, p, &problem);
+    }
+}
+END_TEST
+
+/*
+ * rmsprop_update: n = gamma1*n + (1 - gamma1)*g^2, weight -= lr*g/sqrt(n + epsilon), g the clipped
+ * sum of gradient and wd*weight; rmspropalex_update: also m = gamma1*m + (1 - gamma1)*g, and n - m^2
+ * in the place of n.
+ */
+static void mxnet_rmsprop(const struct problem *problem, bool centered, double p[N])
+{
+    double m[N], n[N] = {0};
+    widen(problem, p, m);
+    for (int t = 1; t <= STEPS; t++)
+        for (size_t i = 0; i < N; i++) {
+            const double g = clamp((double)problem->g[t - 1][i] + 0.3 * p[i], 0.4);
+            n[i] = 0.8 * n[i] + (1 - 0.8) * g * g;
+            m[i] = centered ? 0.8 * m[i] + (1 - 0.8) * g : 0;
+            p[i] -= 0.1 * multiplier(t) * g / sqrt(n[i] - m[i] * m[i] + 0.05);
+        }
+}
+
+START_TEST(test_mxnet_rmsprop)
+{
+    const struct problem problem = make_problem(1);
+    for (int centered = 0; centered < 2; centered++) {
+        char text[CALL_TEXT];
+        double exact[N];
+        float p[N];
+        snprintf(text, sizeof text,
+                 "learning_rate=0.1 gamma1=0.8 epsilon=0.05 wd=0.3 clip_gradient=0.4 centered=%s",
+                 centered ? "true" : "false");
+        ck_assert(run_text("mxnet", "rmsprop", text, steps_down(), &problem, p));
+        mxnet_rmsprop(&problem, centered, exact);
+        equals("rmsprop of mxnet", exact, p, &problem);
+    }
+}
+END_TEST
+
+/* Where a library decays a parameter of Adam, and where it has eps. */
+enum decay { COUPLED, AHEAD, BEHIND };
+
+static const struct {
+    const char *preset, *rule, *settings;
+    enum decay decay;
+    bool eps_before;
+} adams[] = {
+    /* AdamSolver::ComputeUpdateValue: rate*sqrt(1 - beta2^t)/(1 - beta1^t)*m/(sqrt(v) + delta). */
+    {"caffe", "adam", "base_lr=0.1 momentum=0.8 momentum2=0.99 delta=0.05 weight_decay=0.3",
+     COUPLED, true},
+    /* training_ops.cc, ApplyAdam: the same. */
+    {"tensorflow", "adam", "learning_rate=0.1 beta1=0.8 beta2=0.99 epsilon=0.05", COUPLED, true},
+    /* AdamOptimizer::step: data = data - wd*lr*data, then as above. */
+    {"flashlight", "adam", "learningRate=0.1 beta1=0.8 beta2=0.99 epsilon=0.05 weightDecay=0.3",
+     AHEAD, true},
+    /* kOptimizer32bit2State: s1/(sqrt(s2) + eps*sqrt(1 - beta2^t)), then p *= 1 - lr*weight_decay. */
+    {"bitsandbytes", "adam", "lr=0.1 beta1=0.8 beta2=0.99 eps=0.05 weight_decay=0.3", BEHIND,
+     false},
+    {"bitsandbytes", "adamw", "lr=0.1 beta1=0.8 beta2=0.99 eps=0.05 weight_decay=0.3", BEHIND,
+     false},
+    /* multi_tensor_adam.cu, ADAM_MODE_1: p -= lr*(m^/(sqrt(v^) + eps) + decay*p). */
+    {"apex", "adam", "lr=0.1 beta1=0.8 beta2=0.99 eps=0.05 weight_decay=0.3", AHEAD, false},
+};
+
+static void adam_of(const struct problem *problem, enum decay decay, bool eps_before, double weight,
+                    double p[N])
+{
+    double m[N], v[N] = {0};
+    widen(problem, p, m);
+    for (int t = 1; t <= STEPS; t++)
+        for (size_t i = 0; i < N; i++) {
+            const double lr = 0.1 * multiplier(t), root = sqrt(1 - pow(0.99, t));
+            const double g = (double)problem->g[t - 1][i] + (decay == COUPLED ? weight * p[i] : 0);
+            m[i] = 0.8 * m[i] + (1 - 0.8) * g;
+            v[i] = 0.99 * v[i] + (1 - 0.99) * g * g;
+            const double d = eps_before ? (sqrt(v[i]) + 0.05) / root : sqrt(v[i]) / root + 0.05;
+            const double step = lr * m[i] / (1 - pow(0.8, t)) / d;
+            p[i] = decay == BEHIND  ? (p[i] - step) * (1 - lr * weight)
+                   : decay == AHEAD ? p[i] - lr * weight * p[i] - step
+                                    : p[i] - step;
+        }
+}
+
+START_TEST(test_adams)
+{
+    const struct problem problem = make_problem(1);
+    const bool decays = strstr(adams[_i].settings, "0.3") != NULL;
+    double exact[N];
+    float p[N];
+    ck_assert(
+        run_text(adams[_i].preset, adams[_i].rule, adams[_i].settings, steps_down(), &problem, p));
+    adam_of(&problem, adams[_i].decay, adams[_i].eps_before, decays ? 0.3 : 0, exact);
+    equals(adams[_i].preset, exact, p, &problem);
+}
+END_TEST
+
+/*
+ * fused_lamb.py and LARC.py: the gradient over max(1, norm/max_grad_norm), here 1 by default, then
+ * u = m^/(sqrt(v^) + eps) + decay*p and p -= lr*||p||/||u||*u; LARC: g = (g + decay*p)*min(r/lr, 1),
+ * r = 0.02*||p||/(||g|| + decay*||p|| + eps), to sgd.
+ */
+static void apex(const struct problem *problem, bool larc, double p[N])
+{
+    double m[N], v[N] = {0}, u[N];
+    widen(problem, p, m);
+    for (int t = 1; t <= STEPS; t++) {
+        double p_squares = 0, g_squares = 0, u_squares = 0;
+        for (size_t i = 0; i < N; i++) {
+            p_squares += p[i] * p[i];
+            g_squares += (double)problem->g[t - 1][i] * (double)problem->g[t - 1][i];
+        }
+        const double norm = sqrt(p_squares), length = sqrt(g_squares), lr = 0.1 * multiplier(t);
+        const double local = fmin(0.02 * norm / (length + 0.3 * norm + 1e-8) / lr, 1);
+        for (size_t i = 0; i < N; i++) {
+            const double g = (double)problem->g[t - 1][i];
+            m[i] = larc ? 0.8 * m[i] + local * (g + 0.3 * p[i])
+                        : 0.8 * m[i] + (1 - 0.8) * g / fmax(1, length);
+            v[i] = 0.99 * v[i] + (1 - 0.99) * pow(g / fmax(1, length), 2);
+            const double root = sqrt(v[i] / (1 - pow(0.99, t))) + 0.05;
+            u[i] = m[i] / (1 - pow(0.8, t)) / root + 0.3 * p[i];
+            u_squares += u[i] * u[i];
+        }
+        for (size_t i = 0; i < N; i++)
+            p[i] -= lr * (larc ? m[i] : norm / sqrt(u_squares) * u[i]);
+    }
+}
+
+START_TEST(test_apex)
+{
+    const struct problem problem = make_problem(1);
+    double exact[N];
+    float p[N];
+    ck_assert(run_text("apex", "lamb", "lr=0.1 beta1=0.8 beta2=0.99 eps=0.05 weight_decay=0.3",
+                       steps_down(), &problem, p));
+    apex(&problem, false, exact);
+    equals("lamb of apex", exact, p, &problem);
+    ck_assert(run_text("apex", "lars", "lr=0.1 momentum=0.8 weight_decay=0.3", steps_down(),
+                       &problem, p));
+    apex(&problem, true, exact);
+    equals("LARC", exact, p, &problem);
+}
+END_TEST
+
+/* kOptimizer32bit1State: g += weight_decay*p; s = g the first time, then s = beta1*s + g, p -= lr*s;
+ * of rmsprop s = beta1*s + (1 - beta1)*g^2, p -= lr*g/(sqrt(s) + eps). */
+START_TEST(test_bitsandbytes)
+{
+    const struct problem problem = make_problem(1);
+    for (int root = 0; root < 2; root++) {
+        double exact[N], s[N];
+        float p[N];
+        widen(&problem, exact, s);
+        for (int t = 1; t <= STEPS; t++)
+            for (size_t i = 0; i < N; i++) {
+                const double g = (double)problem.g[t - 1][i] + 0.3 * exact[i];
+                s[i] = root ? 0.8 * s[i] + (1 - 0.8) * g * g : 0.8 * s[i] + g;
+                exact[i] -= 0.1 * multiplier(t) * (root ? g / (sqrt(s[i]) + 0.05) : s[i]);
+            }
+        ck_assert(run_text("bitsandbytes", root ? "rmsprop" : "sgd",
+                           root ? "lr=0.1 alpha=0.8 eps=0.05 weight_decay=0.3"
+                                : "lr=0.1 momentum=0.8 weight_decay=0.3",
+                           steps_down(), &problem, p));
+        equals(root ? "rmsprop of bitsandbytes" : "sgd of bitsandbytes", exact, p, &problem);
     }
 }
 END_TEST
@@ -517,9 +679,10 @@ START_TEST(test_keras_ftrl)
 }
 END_TEST
 
-/* The decay before the rule, to the bit: two subtractions, each rounded. */
-START_TEST(test_before)
+/* The decay before the rule, or after its step, to the bit: two subtractions, each rounded. */
+START_TEST(test_order)
 {
+    static const char *const orders[] = {"before", "after"};
     const struct problem problem = make_problem(1);
     const float decay = (float)(0.1 * 0.3), lr = 0.1f;
     struct tik_optimizer_options options;
@@ -531,19 +694,36 @@ START_TEST(test_before)
     judge_ok(tik_policy_add_penalty(policy, "l2", NULL));
     judge_ok(tik_policy_set_penalty(policy, 0, "weight", 0.3));
     judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "decoupled"));
-    judge_ok(tik_policy_set_penalty_text(policy, 0, "before", "true"));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "order", orders[_i]));
     run(policy, &options, NULL, &problem, p);
     for (size_t i = 0; i < N; i++) {
         volatile float due = problem.p[i], part;
         for (int t = 0; t < STEPS; t++) {
-            part = decay * due;
+            part = _i == 0 ? decay * due : lr * problem.g[t][i];
             due = due - part;
-            part = lr * problem.g[t][i];
+            part = _i == 0 ? lr * problem.g[t][i] : decay * due;
             due = due - part;
         }
         ck_assert_msg(due == p[i], "element %zu: got %a, should be %a", i, (double)p[i],
                       (double)due);
     }
+    tik_policy_destroy(policy);
+}
+END_TEST
+
+START_TEST(test_one_order)
+{
+    struct tik_policy *policy;
+    judge_ok(tik_policy_create("sgd", &policy));
+    for (size_t k = 0; k < 2; k++) {
+        judge_ok(tik_policy_add_penalty(policy, "l2", NULL));
+        judge_ok(tik_policy_set_penalty_text(policy, k, "application", "decoupled"));
+        judge_ok(tik_policy_set_penalty_text(policy, k, "order", k == 0 ? "before" : "after"));
+    }
+    ck_assert_int_eq(tik_policy_check(policy), TIK_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(tik_last_error(), "penalty l2: one decay has order before"));
+    judge_ok(tik_policy_set_penalty_text(policy, 1, "order", "beside"));
+    judge_ok(tik_policy_check(policy));
     tik_policy_destroy(policy);
 }
 END_TEST
@@ -554,7 +734,7 @@ START_TEST(test_before_ftrl)
     struct tik_policy *policy;
     judge_ok(tik_policy_create("ftrl", &policy));
     judge_ok(tik_policy_add_penalty(policy, "l2", NULL));
-    judge_ok(tik_policy_set_penalty_text(policy, 0, "before", "true"));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "order", "before"));
     ck_assert_int_eq(tik_policy_check(policy), TIK_ERROR_ARGUMENT);
     judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "decoupled"));
     judge_ok(tik_policy_check(policy));
@@ -617,6 +797,9 @@ static const struct {
      "lr=0.1 momentum=0.9 weight_decay=0.05", true, 1},
     {"mxnet2", "sgd", "lr=0.1 momentum=0.9 weight_decay=0.05",
      "lr=0.1 momentum=0.9 weight_decay=0.05", true, 1},
+    {"flashlight", "adam", "lr=0.1 weight_decay=0.05", "lr=0.1 weight_decay=0.05", false, 1},
+    {"bitsandbytes", "adamw", "lr=0.1 weight_decay=0.5", "lr=0.1 weight_decay=0.5", false, 1},
+    {"apex", "adam", "lr=0.1 weight_decay=0.05", "lr=0.1 weight_decay=0.05", false, 1},
     {"d2l", "sgd", "lr=1e5 max_norm=1e-6", "lr=1e5 max_norm=1e-6", false, 1e-6},
     {"sklearn", "sgd", "lr=0.1", "lr=0.1", false, 1},
 };
@@ -701,6 +884,7 @@ static const struct {
     {"caffe", "sgd", "iter_size=1.5", {"caffe", "accumulate", "1.5"}},
     {"sklearn", "sgd", "eta0=10 alpha=0.2", {"sklearn", "2", "at most 1"}},
     {"mxnet", "sgd", "nesterov=true", {"sgd", "nesterov", "momentum > 0"}},
+    {"flashlight", "adamw", "lr=0.1", {"flashlight", "adamw", "it has: adam"}},
 };
 
 START_TEST(test_refused)
@@ -755,12 +939,17 @@ static Suite *make_suite(void)
     tcase_add_test(cases, test_caffe);
     tcase_add_test(cases, test_mxnet_sgd);
     tcase_add_test(cases, test_mxnet_adam);
+    tcase_add_test(cases, test_mxnet_rmsprop);
+    tcase_add_loop_test(cases, test_adams, 0, sizeof adams / sizeof *adams);
+    tcase_add_test(cases, test_apex);
+    tcase_add_test(cases, test_bitsandbytes);
     tcase_add_test(cases, test_loshchilov);
     tcase_add_test(cases, test_d2l);
     tcase_add_test(cases, test_pytorch_is_d2l);
     tcase_add_test(cases, test_keras_regularizers);
     tcase_add_test(cases, test_keras_ftrl);
-    tcase_add_test(cases, test_before);
+    tcase_add_loop_test(cases, test_order, 0, 2);
+    tcase_add_test(cases, test_one_order);
     tcase_add_test(cases, test_before_ftrl);
     tcase_add_test(cases, test_clip_without_eps);
     tcase_add_loop_test(cases, test_difference, 0, sizeof differences / sizeof *differences);

@@ -330,6 +330,106 @@ START_TEST(test_small_decay)
 }
 END_TEST
 
+/* ---- a rule with an iterate ---- */
+
+/* In a box, where a proximal stage keeps z: lr 1/8, so that the first steps reach its walls. */
+static struct tik_policy *make_mean(double beta1)
+{
+    struct tik_policy *policy = suite_policy(
+        "schedule_free_adamw",
+        (struct oracle_option[]){
+            {"lr", 0.125}, {"beta1", beta1}, {"warmup_steps", 4}, {"weight_lr_power", 2}, {0}});
+    judge_ok(tik_policy_add_penalty(policy, "box", NULL));
+    judge_ok(tik_policy_set_penalty(policy, 0, "low", -0.5));
+    judge_ok(tik_policy_set_penalty(policy, 0, "high", 0.75));
+    return policy;
+}
+
+/*
+ * x, as it is read from y and z, is the mean of all z, weighted with lr_t^2: here from its
+ * definition, in double. y and z are within 2, 4 roundings of y a step and those of reading it, each
+ * of half an ulp of 2 and times 1/beta1, are within 2^-19. So x is in the box, from the first step
+ * on, wherever it was before.
+ */
+START_TEST(test_eval_is_the_mean)
+{
+    struct tik_policy *policy = make_mean(0.75);
+    struct suite_run run;
+    double mean[COUNT], sum = 0;
+    fill(SUITE_LEVEL);
+    open_run(&run, policy, 1);
+    for (size_t t = 0; t < STEPS; t++) {
+        const double weight = (double)((t + 1) * (t + 1));
+        suite_run_step(&run, grad[t]);
+        suite_run_read(&run, TIK_STATE, first);
+        sum += weight;
+        judge_ok(tik_optimizer_read_eval(run.optimizer, 0, second));
+        for (size_t i = 0; i < COUNT; i++) {
+            mean[i] =
+                (t == 0 ? 0 : mean[i]) + ((double)first[i] - (t == 0 ? 0 : mean[i])) * weight / sum;
+            ck_assert_double_eq_tol((double)second[i], mean[i], 0x1p-19);
+            ck_assert(first[i] >= -0.5F && first[i] <= 0.75F);
+        }
+    }
+    suite_run_close(&run);
+    tik_policy_destroy(policy);
+}
+END_TEST
+
+/* Before a step x is the parameter; read as written: one rounding an operation. */
+START_TEST(test_eval_bits)
+{
+    struct tik_policy *policy = make_mean(0.9);
+    struct suite_run run;
+    double weight;
+    fill(SUITE_LEVEL);
+    open_run(&run, policy, 1);
+    judge_ok(tik_optimizer_read_eval(run.optimizer, 0, second));
+    suite_check_words("before a step", second, param, COUNT);
+    suite_run_step(&run, grad[0]);
+    suite_run_step(&run, grad[1]);
+    judge_ok(tik_policy_eval_weight(policy, &weight));
+    ck_assert_double_eq(weight, 1 - 1 / 0.9);
+    static float z[COUNT];
+    suite_run_read(&run, TIK_PARAM, first);
+    suite_run_read(&run, TIK_STATE, z);
+    for (size_t i = 0; i < COUNT; i++) {
+        const float way = z[i] - first[i];
+        const float part = (float)weight * way;
+        first[i] = first[i] + part;
+    }
+    judge_ok(tik_optimizer_read_eval(run.optimizer, 0, second));
+    suite_check_words("evaluation point", second, first, COUNT);
+    suite_run_close(&run);
+    tik_policy_destroy(policy);
+}
+END_TEST
+
+START_TEST(test_eval_refused)
+{
+    struct tik_policy *mean = make_mean(0), *other = suite_rich_policy("adamw");
+    struct suite_run run;
+    double weight;
+    fill(SUITE_LEVEL);
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_eval_weight(mean, &weight), "schedule_free_adamw",
+                  "beta1");
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_eval_weight(other, &weight), "adamw",
+                  "at its parameters");
+    open_run(&run, other, 1);
+    suite_refused(TIK_ERROR_ARGUMENT, tik_optimizer_read_eval(run.optimizer, 0, second), "adamw");
+    suite_refused(TIK_ERROR_ARGUMENT, tik_optimizer_read_eval(run.optimizer, 1, second),
+                  "tensor 1");
+    suite_run_close(&run);
+    judge_ok(tik_policy_add_penalty(mean, "l2", NULL));
+    judge_ok(tik_policy_set_penalty_text(mean, 1, "application", "decoupled"));
+    judge_ok(tik_policy_check(mean));
+    judge_ok(tik_policy_set_penalty_text(mean, 1, "order", "before"));
+    suite_refused(TIK_ERROR_ARGUMENT, tik_policy_check(mean), "l2", "order", "schedule_free_adamw");
+    tik_policy_destroy(mean);
+    tik_policy_destroy(other);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     int rules = 0;
@@ -345,6 +445,9 @@ static Suite *make_suite(void)
     tcase_add_loop_test(test_case, test_adamw_without_decay_is_adam, 0, 2);
     tcase_add_test(test_case, test_sgd_decoupled_is_coupled);
     tcase_add_loop_test(test_case, test_small_decay, 0, 3);
+    tcase_add_test(test_case, test_eval_is_the_mean);
+    tcase_add_test(test_case, test_eval_bits);
+    tcase_add_test(test_case, test_eval_refused);
     suite_add_tcase(suite, test_case);
     return suite;
 }

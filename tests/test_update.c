@@ -32,9 +32,9 @@ struct arrays {
 
 static struct arrays arrays;
 
-/* The scalar that the rule carries, of the device's calls and of the host's. */
+/* The scalars that the rule carries, of the device's calls and of the host's. */
 static struct {
-    double there, here;
+    double there[2], here[2];
 } carried;
 
 #define cl_ok(call) ck_assert_int_eq((call), CL_SUCCESS)
@@ -96,7 +96,7 @@ static struct tik_update_args device_args(const struct tik_update *update, bool 
         .factor = clipped ? arrays.factor : NULL,
         .step = step,
         .schedule = step == 2 ? &warming : NULL,
-        .carried = tik_update_carried(update) > 0 ? &carried.there : NULL,
+        .carried = tik_update_carried(update) > 0 ? carried.there : NULL,
     };
     for (size_t k = 0; k < tik_update_states(update); k++) {
         args.state[k] = arrays.buffer[2 + k];
@@ -114,7 +114,7 @@ static void update_host(struct tik_update *update, bool clipped, uint64_t step)
         .factor = clipped ? &factor : NULL,
         .step = step,
         .schedule = step == 2 ? &warming : NULL,
-        .carried = tik_update_carried(update) > 0 ? &carried.here : NULL,
+        .carried = tik_update_carried(update) > 0 ? carried.here : NULL,
     };
     for (size_t k = 0; k < tik_update_states(update); k++)
         args.state[k] = arrays.here[2 + k] + offsets[2 + k];
@@ -139,9 +139,12 @@ static struct tik_update *make_update(const char *rule, bool clipped)
     struct tik_update *update;
     judge_ok(tik_update_create(own.tikhonov, policy, clipped, &update));
     ck_assert_int_eq(tik_update_conformance(update), TIK_EXACT);
-    ck_assert_uint_eq(tik_update_carried(update), strcmp(rule, "nadam") == 0);
-    if (tik_update_carried(update) > 0)
-        carried.there = carried.here = tik_update_carried_initial(update, 0);
+    const bool mean = strcmp(rule, "schedule_free_adamw") == 0;
+    ck_assert_uint_eq(tik_update_carried(update), mean ? 2 : strcmp(rule, "nadam") == 0);
+    ck_assert(tik_update_state_is_param(update, 0) == mean);
+    ck_assert(!tik_update_state_is_param(update, 1));
+    for (size_t k = 0; k < tik_update_carried(update); k++)
+        carried.there[k] = carried.here[k] = tik_update_carried_initial(update, k);
     tik_policy_destroy(policy);
     return update;
 }
@@ -184,7 +187,8 @@ START_TEST(test_steps)
         clReleaseEvent(done);
         update_host(update, clipped, step);
         check_arrays(rule->name);
-        ck_assert_double_eq(carried.there, carried.here);
+        for (size_t k = 0; k < tik_update_carried(update); k++)
+            ck_assert_double_eq(carried.there[k], carried.here[k]);
         judge_ok(tik_update_set(update, "lr", 0.01 * (double)step));
     }
     tik_update_destroy(update);
@@ -315,21 +319,21 @@ START_TEST(test_carried)
 {
     struct tik_update *update = make_update("nadam", false);
     struct tik_update_args args = device_args(update, false, 1);
-    ck_assert_double_eq(carried.there, 1);
+    ck_assert_double_eq(carried.there[0], 1);
     args.carried = NULL;
     suite_refused(TIK_ERROR_ARGUMENT, tik_update_enqueue(update, own.second, &args, 0, NULL, NULL),
                   "carried is NULL", "nadam");
     args = device_args(update, false, 0);
     suite_refused(TIK_ERROR_ARGUMENT, tik_update_enqueue(update, own.second, &args, 0, NULL, NULL),
                   "step", "0");
-    ck_assert_double_eq(carried.there, 1);
+    ck_assert_double_eq(carried.there[0], 1);
     double product = 1;
     for (uint64_t step = 1; step <= 3; step++) {
         args = device_args(update, false, step);
         judge_ok(tik_update_enqueue(update, own.second, &args, 0, NULL, NULL));
         update_host(update, false, step);
         product *= 0.9 * (1 - 0.5 * pow(0.96, (double)step * 4e-3));
-        ck_assert_double_eq_tol(carried.there, product, 1e-14);
+        ck_assert_double_eq_tol(carried.there[0], product, 1e-14);
     }
     check_arrays("carried");
     tik_update_destroy(update);

@@ -36,9 +36,9 @@ static struct {
     float *there[ARRAYS], *here[ARRAYS];
 } all;
 
-/* The scalar that the rule carries, of the device's steps and of the host's tensors. */
+/* The scalars that the rule carries, of the device's steps and of the host's tensors. */
 static struct {
-    double there, here[MOST];
+    double there[2], here[MOST][2];
 } carried;
 
 #define cl_ok(call) ck_assert_int_eq((call), CL_SUCCESS)
@@ -207,10 +207,10 @@ static struct tik_update *make_update(const char *rule, bool clipped)
                       "tik_optimizer");
         return NULL;
     }
-    if (tik_update_carried(update) > 0)
-        carried.there = tik_update_carried_initial(update, 0);
+    for (size_t k = 0; k < tik_update_carried(update); k++)
+        carried.there[k] = tik_update_carried_initial(update, k);
     for (size_t t = 0; t < MOST; t++)
-        carried.here[t] = carried.there;
+        memcpy(carried.here[t], carried.there, sizeof carried.there);
     return update;
 }
 
@@ -238,7 +238,7 @@ static struct tik_update_step step_of(const struct tik_update *update, bool clip
         .step = t,
         .factor = clipped ? own.factor : NULL,
         .schedule = t == 2 ? &warming : NULL,
-        .carried = tik_update_carried(update) > 0 ? &carried.there : NULL,
+        .carried = tik_update_carried(update) > 0 ? carried.there : NULL,
     };
 }
 
@@ -252,7 +252,7 @@ static void step_host(struct tik_update *update, bool clipped, uint64_t step, si
             .factor = clipped ? &factor : NULL,
             .step = step,
             .schedule = step == 2 ? &warming : NULL,
-            .carried = tik_update_carried(update) > 0 ? &carried.here[t] : NULL,
+            .carried = tik_update_carried(update) > 0 ? carried.here[t] : NULL,
         };
         for (size_t k = 0; k < tik_update_states(update); k++)
             args.state[k] = all.here[2 + k] + all.first[t] + offset_of(t, 2 + k);
@@ -276,7 +276,8 @@ START_TEST(test_steps)
         const struct tik_update_step step = step_of(update, clipped, t);
         judge_ok(tik_update_list_enqueue(list, own.queue, &step, 0, NULL, NULL));
         step_host(update, clipped, t, all.count);
-        ck_assert_double_eq(carried.there, carried.here[0]);
+        for (size_t k = 0; k < tik_update_carried(update); k++)
+            ck_assert_double_eq(carried.there[k], carried.here[0][k]);
         judge_ok(tik_update_set(update, "lr", 0.02));
     }
     check_all(rule->name);
@@ -439,6 +440,31 @@ START_TEST(test_two_lists)
 }
 END_TEST
 
+/* A decay that is not in one sum with the step: before the rule, and after what it left. */
+START_TEST(test_order)
+{
+    static const char *const orders[] = {"before", "after"};
+    struct tik_policy *policy;
+    struct tik_update *update;
+    judge_ok(tik_policy_create("sgd", &policy));
+    judge_ok(tik_policy_set(policy, "momentum", 0.9));
+    judge_ok(tik_policy_add_penalty(policy, "l2", NULL));
+    judge_ok(tik_policy_set_penalty(policy, 0, "weight", 3));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "decoupled"));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "order", orders[_i]));
+    judge_ok(tik_update_create(own.tikhonov, policy, false, &update));
+    struct tik_update_list *list = make_list(update, all.count);
+    fill_all();
+    const struct tik_update_step step = step_of(update, false, 1);
+    judge_ok(tik_update_list_enqueue(list, own.queue, &step, 0, NULL, NULL));
+    step_host(update, false, 1, all.count);
+    check_all(orders[_i]);
+    tik_update_list_destroy(list);
+    tik_update_destroy(update);
+    tik_policy_destroy(policy);
+}
+END_TEST
+
 /* The momenta's product: of one step, however many tensors; and of none that was refused. */
 START_TEST(test_carried)
 {
@@ -452,10 +478,10 @@ START_TEST(test_carried)
     step = step_of(update, false, 0);
     suite_refused(TIK_ERROR_ARGUMENT,
                   tik_update_list_enqueue(list, own.queue, &step, 0, NULL, NULL), "step", "0");
-    ck_assert_double_eq(carried.there, 1);
+    ck_assert_double_eq(carried.there[0], 1);
     step.step = 1;
     judge_ok(tik_update_list_enqueue(list, own.queue, &step, 0, NULL, NULL));
-    ck_assert_double_lt(carried.there, 1);
+    ck_assert_double_lt(carried.there[0], 1);
     cl_ok(clFinish(own.queue));
     tik_update_list_destroy(list);
     tik_update_destroy(update);
@@ -631,6 +657,7 @@ static Suite *make_suite(void)
     tcase_add_test(test_case, test_two_lists);
     tcase_add_test(test_case, test_optimizer);
     tcase_add_test(test_case, test_carried);
+    tcase_add_loop_test(test_case, test_order, 0, 2);
     tcase_add_test(test_case, test_bad_tensors);
     tcase_add_test(test_case, test_shared_buffers);
     tcase_add_test(test_case, test_bad_calls);

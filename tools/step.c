@@ -12,10 +12,10 @@ struct work {
     struct step_files files;
     struct tik_context *context;
     struct tik_optimizer *optimizer;
-    struct tik_tensors *state; /* after the step */
-    struct tik_tensors *ema;   /* likewise; NULL: not asked for */
-    struct tik_tensors *copy;  /* likewise, in 16 bits */
-    size_t stepped, elements;  /* that took part */
+    struct tik_tensors *state;      /* after the step */
+    struct tik_tensors *ema, *eval; /* likewise; NULL: not asked for */
+    struct tik_tensors *copy;       /* likewise, in 16 bits */
+    size_t stepped, elements;       /* that took part */
 };
 
 /* Groups of the tensors with and without penalties; only those that have tensors. */
@@ -203,16 +203,20 @@ static enum tik_status align_steps(struct work *work)
     return status;
 }
 
-static enum tik_status collect_ema(struct work *work)
+/* Tensors like the parameters, each as `read` has it. */
+static enum tik_status collect_read(struct work *work,
+                                    enum tik_status (*read)(struct tik_optimizer *, size_t,
+                                                            float *),
+                                    struct tik_tensors **tensors)
 {
-    enum tik_status status = tik_tensors_create(&work->ema);
+    enum tik_status status = tik_tensors_create(tensors);
     for (size_t i = 0; status == TIK_OK && i < tik_tensors_count(work->files.params); i++) {
         struct tik_tensor_view param, view;
         status = tik_tensors_at(work->files.params, i, &param);
         if (status == TIK_OK)
-            status = tik_tensors_add(work->ema, param.name, param.rank, param.shape, NULL);
-        if (status == TIK_OK && tik_tensors_find(work->ema, param.name, &view))
-            status = tik_optimizer_read_ema(work->optimizer, i, view.data);
+            status = tik_tensors_add(*tensors, param.name, param.rank, param.shape, NULL);
+        if (status == TIK_OK && tik_tensors_find(*tensors, param.name, &view))
+            status = read(work->optimizer, i, view.data);
     }
     return status;
 }
@@ -236,7 +240,11 @@ static enum tik_status collect_copy(struct work *work)
 
 static int collect(struct work *work)
 {
-    enum tik_status status = work->arguments->ema_out != NULL ? collect_ema(work) : TIK_OK;
+    enum tik_status status = TIK_OK;
+    if (work->arguments->ema_out != NULL)
+        status = collect_read(work, tik_optimizer_read_ema, &work->ema);
+    if (status == TIK_OK && work->arguments->eval_out != NULL)
+        status = collect_read(work, tik_optimizer_read_eval, &work->eval);
     if (status == TIK_OK && work->arguments->copy_out != NULL)
         status = collect_copy(work);
     if (status == TIK_OK)
@@ -254,17 +262,22 @@ static int collect(struct work *work)
 
 static int save(const struct work *work)
 {
-    const struct tik_tensors *tensors[4] = {work->files.params, work->state};
-    const char *paths[4] = {work->arguments->out, work->arguments->state_out};
-    size_t count = 2;
-    if (work->ema != NULL) {
-        tensors[count] = work->ema;
-        paths[count++] = work->arguments->ema_out;
-    }
-    if (work->copy != NULL) {
-        tensors[count] = work->copy;
-        paths[count++] = work->arguments->copy_out;
-    }
+    const struct {
+        const struct tik_tensors *tensors;
+        const char *path;
+    } outputs[] = {{work->files.params, work->arguments->out},
+                   {work->state, work->arguments->state_out},
+                   {work->ema, work->arguments->ema_out},
+                   {work->eval, work->arguments->eval_out},
+                   {work->copy, work->arguments->copy_out}};
+    const struct tik_tensors *tensors[sizeof outputs / sizeof *outputs];
+    const char *paths[sizeof outputs / sizeof *outputs];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+        if (outputs[i].tensors != NULL) {
+            tensors[count] = outputs[i].tensors;
+            paths[count++] = outputs[i].path;
+        }
     const enum tik_status status = tik_tensors_save(tensors, paths, count);
     if (status == TIK_OK)
         return COMMAND_OK;
@@ -325,6 +338,7 @@ int step_run(int argc, char **argv)
         code = run(&work, policy);
         tik_tensors_destroy(work.state);
         tik_tensors_destroy(work.ema);
+        tik_tensors_destroy(work.eval);
         tik_tensors_destroy(work.copy);
         tik_optimizer_destroy(work.optimizer);
         tik_context_destroy(work.context);

@@ -27,7 +27,7 @@ struct step_arguments {
     bool strict;
     int threads;
     const char *params, *grads, *out, *state_out;
-    const char *state, *ema_out, *copy_out; /* NULL: a fresh one; none */
+    const char *state, *ema_out, *eval_out, *copy_out; /* NULL: a fresh one; none */
 };
 
 /* step_around.c: the arguments of what is done around the step. Exit codes. */

@@ -42,6 +42,7 @@ static const char help[] =
     "                      piecewise,milestones=30:60. Equations: tikhonov/schedule.h\n"
     "  --ema D[,debias]    keeps a moving average of the parameters, of decay D, in the state\n"
     "  --ema-out FILE      the average after the step\n"
+    "  --eval-out FILE     schedule_free_adamw: where the model is evaluated, after the step\n"
     "  --copy FORMAT       makes a low-precision copy of the parameters, bf16 or fp16, for --copy-out\n"
     "  --copy-rounding R   nearest (default), or stochastic: to either side, by chance, so that the\n"
     "                      copies are the parameters on average\n"
@@ -80,6 +81,7 @@ enum {
     STATE_OUT,
     DEVICE,
     EMA_OUT,
+    EVAL_OUT,
     CLIP_NORM,
     AGC,
     CLIP_VALUE,
@@ -115,6 +117,7 @@ static const struct option options[] = {
     {"schedule", required_argument, NULL, SCHEDULE},
     {"ema", required_argument, NULL, EMA},
     {"ema-out", required_argument, NULL, EMA_OUT},
+    {"eval-out", required_argument, NULL, EVAL_OUT},
     {"copy", required_argument, NULL, COPY},
     {"copy-rounding", required_argument, NULL, COPY_ROUNDING},
     {"copy-out", required_argument, NULL, COPY_OUT},
@@ -218,10 +221,11 @@ static int read_option(struct step_arguments *arguments, int option, char *text)
         break;
     }
     const char **const texts[] = {
-        [RULE - RULE] = &arguments->rule,     [PARAMS - RULE] = &arguments->params,
-        [GRADS - RULE] = &arguments->grads,   [STATE - RULE] = &arguments->state,
-        [OUT - RULE] = &arguments->out,       [STATE_OUT - RULE] = &arguments->state_out,
-        [DEVICE - RULE] = &arguments->device, [EMA_OUT - RULE] = &arguments->ema_out,
+        [RULE - RULE] = &arguments->rule,         [PARAMS - RULE] = &arguments->params,
+        [GRADS - RULE] = &arguments->grads,       [STATE - RULE] = &arguments->state,
+        [OUT - RULE] = &arguments->out,           [STATE_OUT - RULE] = &arguments->state_out,
+        [DEVICE - RULE] = &arguments->device,     [EMA_OUT - RULE] = &arguments->ema_out,
+        [EVAL_OUT - RULE] = &arguments->eval_out,
     };
     *texts[option - RULE] = text;
     return COMMAND_OK;

@@ -36,12 +36,19 @@ static int check_distinct(const struct step_arguments *a)
         {"--ema-out", a->ema_out, "--state", a->state},
         {"--ema-out", a->ema_out, "--out", a->out},
         {"--ema-out", a->ema_out, "--state-out", a->state_out},
+        {"--eval-out", a->eval_out, "--params", a->params},
+        {"--eval-out", a->eval_out, "--grads", a->grads},
+        {"--eval-out", a->eval_out, "--state", a->state},
+        {"--eval-out", a->eval_out, "--out", a->out},
+        {"--eval-out", a->eval_out, "--state-out", a->state_out},
+        {"--eval-out", a->eval_out, "--ema-out", a->ema_out},
         {"--copy-out", a->copy_out, "--params", a->params},
         {"--copy-out", a->copy_out, "--grads", a->grads},
         {"--copy-out", a->copy_out, "--state", a->state},
         {"--copy-out", a->copy_out, "--out", a->out},
         {"--copy-out", a->copy_out, "--state-out", a->state_out},
         {"--copy-out", a->copy_out, "--ema-out", a->ema_out},
+        {"--copy-out", a->copy_out, "--eval-out", a->eval_out},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (pairs[i].out == NULL)
@@ -149,6 +156,8 @@ int step_outputs_check(const struct step_arguments *arguments)
         code = check_output("--state-out", arguments->state_out);
     if (code == COMMAND_OK && arguments->ema_out != NULL)
         code = check_output("--ema-out", arguments->ema_out);
+    if (code == COMMAND_OK && arguments->eval_out != NULL)
+        code = check_output("--eval-out", arguments->eval_out);
     if (code == COMMAND_OK && arguments->copy_out != NULL)
         code = check_output("--copy-out", arguments->copy_out);
     return code == COMMAND_OK ? check_distinct(arguments) : code;

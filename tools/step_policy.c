@@ -75,6 +75,11 @@ static int add_penalties(struct tik_policy *policy, const struct step_arguments 
         status = tik_policy_set_ema(policy, arguments->ema, arguments->debias);
     if (code == COMMAND_OK && status == TIK_OK)
         status = tik_policy_set_copy(policy, arguments->copy, arguments->rounding, arguments->seed);
+    double weight;
+    if (code == COMMAND_OK && status == TIK_OK && arguments->eval_out != NULL &&
+        tik_policy_eval_weight(policy, &weight) != TIK_OK)
+        return command_error(COMMAND_USAGE, "--eval-out is '%s', but %s", arguments->eval_out,
+                             tik_last_error());
     return status == TIK_OK ? code : command_failure(status);
 }
 

@@ -316,6 +316,17 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_scale_buffer(struct tik_optimi
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer,
                                                            size_t tensor, float *values);
 
+/*
+ * Where the model is evaluated, and what is saved of it once it is trained, for a rule whose
+ * parameters are where its gradients are taken: x = p + weight*(z - p), see tik_policy_eval_weight,
+ * on the host in float32, one rounding an operation: the same bits whatever took the steps. Waits
+ * for steps under way.
+ * TIK_OK; TIK_ERROR_ARGUMENT: the rule is evaluated at its parameters, or beta1 is 0;
+ * TIK_ERROR_MEMORY; TIK_ERROR_DEVICE.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_read_eval(struct tik_optimizer *optimizer,
+                                                            size_t tensor, float *values);
+
 /* Of the parameters after the last step, over the group's active tensors. */
 struct tik_report {
     double penalty;           /* sum over the group's penalties of their value at p */

@@ -96,4 +96,12 @@ TIK_API TIK_CHECKED enum tik_status tik_policy_set_copy(struct tik_policy *polic
  */
 TIK_API TIK_CHECKED enum tik_status tik_policy_check(const struct tik_policy *policy);
 
+/*
+ * Where the model is evaluated that is trained by a rule with an iterate: x = p + weight*(z - p), z
+ * its first state; 1 - 1/beta1 for schedule_free_adamw. tik_optimizer_read_eval computes it.
+ * TIK_OK; TIK_ERROR_ARGUMENT: the rule is evaluated at its parameters, or beta1 is 0.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_policy_eval_weight(const struct tik_policy *policy,
+                                                           double *weight);
+
 #endif

@@ -60,8 +60,9 @@ TIK_API void tik_update_destroy(struct tik_update *update);
 TIK_API size_t tik_update_states(const struct tik_update *update);
 TIK_API const char *tik_update_state_name(const struct tik_update *update, size_t slot);
 
-/* Where a state starts. */
+/* Where a state starts; whether it starts as a copy of the parameter instead (schedule_free_adamw). */
 TIK_API float tik_update_state_initial(const struct tik_update *update, size_t slot);
+TIK_API bool tik_update_state_is_param(const struct tik_update *update, size_t slot);
 
 /* How many float64 scalars the rule carries, and where they start. */
 TIK_API size_t tik_update_carried(const struct tik_update *update);

@@ -9,7 +9,7 @@ struct argument {
 };
 
 /* As many as the longest list has. */
-#define MOST_ARGUMENTS 28
+#define MOST_ARGUMENTS 30
 
 struct arguments {
     size_t count;
@@ -241,6 +241,7 @@ static void step(struct arguments *a, const struct tik_launch *l)
     buffer(a, &l->arrays.state[TIK_SUM]);
     buffer(a, &l->arrays.state[TIK_EMA]);
     buffer(a, &l->arrays.state[TIK_PAID]);
+    buffer(a, &l->work->stepped);
     buffer(a, &l->arrays.state[TIK_LOW]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
@@ -263,6 +264,7 @@ static void late(struct arguments *a, const struct tik_launch *l)
     for (size_t k = 0; k < TIK_MAX_STATES; k++)
         buffer(a, &l->arrays.state[k]);
     buffer(a, &l->arrays.state[TIK_EMA]);
+    buffer(a, &l->work->stepped);
     buffer(a, &l->arrays.state[TIK_LOW]);
     value(a, sizeof l->at, &l->at);
     buffer(a, &l->work->control);
@@ -295,7 +297,7 @@ static const struct {
     [TIK_STEP] = {.list = step, .reads_grad = true, .writes = true},
     [TIK_GROUP_SCALE] = {.list = group_scale, .writes = true},
     [TIK_GROUP_PROJECT] = {.list = group_project, .units = true, .writes = true},
-    [TIK_LATE] = {.list = late},
+    [TIK_LATE] = {.list = late, .writes = true},
 };
 
 enum tik_status tik_opencl_set_arguments(const struct tik_launch *l)

@@ -3,19 +3,24 @@
 
 #include "options.h"
 
-enum { WEIGHT, APPLICATION, CONVENTION, METRIC, BEFORE, COUNT };
+enum { WEIGHT, APPLICATION, CONVENTION, METRIC, ORDER, COUNT };
+
+/* enum tik_order */
+static const char *const orders[] = {"beside", "before", "after", NULL};
 
 static const struct tik_option options[COUNT] = {
     [WEIGHT] = OPTION_WEIGHT("lambda of 1/2*lambda*||p||^2"),
     [APPLICATION] = OPTION_ANY_APPLICATION(0, "how it enters the step"),
     [CONVENTION] = OPTION_CONVENTION,
     [METRIC] = OPTION_METRIC,
-    [BEFORE] = {.name = "before",
-                .type = TIK_OPTION_FLAG,
-                .range = "true or false",
-                .high = 1,
-                .doc = "decoupled: p decays before the rule sees it, as in Keras, together with "
-                       "all other decoupled decays"},
+    [ORDER] = {.name = "order",
+               .type = TIK_OPTION_CHOICE,
+               .range = "beside, before or after",
+               .high = 2,
+               .choices = orders,
+               .doc = "decoupled: p decays beside the rule's step, in one subtraction with it; "
+                      "before the rule sees p (Keras); or after the step (bitsandbytes); all of "
+                      "a policy's decays in the same order"},
 };
 
 static const struct tik_penalty_form form = {

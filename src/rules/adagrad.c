@@ -5,7 +5,7 @@
 #include "adagrad.h"
 #include "options.h"
 
-enum { LR, LR_DECAY, INITIAL, EPS, WEIGHT_DECAY, MAXIMIZE, COUNT };
+enum { LR, LR_DECAY, INITIAL, EPS, WEIGHT_DECAY, MAXIMIZE, EPS_PLACEMENT, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [LR] = OPTION_LR(1e-2),
@@ -14,6 +14,7 @@ static const struct tik_option options[COUNT] = {
     [EPS] = OPTION_EPS(1e-10, "added to the root of the sum"),
     [WEIGHT_DECAY] = OPTION_WEIGHT_DECAY(0, "weight of l2, coupled: g += weight_decay*p"),
     [MAXIMIZE] = OPTION_MAXIMIZE,
+    [EPS_PLACEMENT] = OPTION_EPS_ROOT_PLACEMENT,
 };
 
 static const char *const states[] = {"sum", NULL};
@@ -41,7 +42,9 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     (void)carry;
     struct adagrad_scalars *k = out;
     k->step_size = (float)(lr / (1.0 + (double)(step - 1) * o[LR_DECAY]));
-    k->eps = (float)o[EPS];
+    const bool inside = o[EPS_PLACEMENT] == EPS_ROOT_INSIDE;
+    k->eps = inside ? 0.0f : (float)o[EPS];
+    k->eps_inside = inside ? (float)o[EPS] : 0.0f;
 }
 
 const struct tik_rule_row tik_rule_adagrad = {

@@ -6,12 +6,13 @@
 #include "adam.h"
 #include "options.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD, MAXIMIZE, COUNT };
+enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD, MAXIMIZE, EPS_PLACEMENT, COUNT };
 
 #define MOMENTS                                                                                    \
     [LR] = OPTION_LR(1e-3), [BETA1] = OPTION_UNIT("beta1", 0.9, "decay rate of the first moment"), \
     [BETA2] = OPTION_UNIT("beta2", 0.999, "decay rate of the second moment"),                      \
-    [EPS] = OPTION_EPS(1e-8, "added to the corrected root of the second moment"),                  \
+    [EPS] = OPTION_EPS(1e-8, "added to the root of the second moment"),                            \
+    [EPS_PLACEMENT] = OPTION_EPS_PLACEMENT(EPS_AFTER),                                             \
     [AMSGRAD] = OPTION_FLAG("amsgrad", "divide by the largest second moment so far"),              \
     [MAXIMIZE] = OPTION_MAXIMIZE
 
@@ -57,7 +58,10 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->one_minus_beta2 = (float)(1.0 - o[BETA2]);
     k->step_size = (float)(lr / correction1);
     k->inverse_root = (float)(1.0 / sqrt(correction2));
-    k->eps = (float)o[EPS];
+    k->eps = o[EPS_PLACEMENT] == EPS_INSIDE   ? 0.0f
+             : o[EPS_PLACEMENT] == EPS_BEFORE ? (float)(o[EPS] / sqrt(correction2))
+                                              : (float)o[EPS];
+    k->eps_inside = o[EPS_PLACEMENT] == EPS_INSIDE ? (float)(o[EPS] * correction2) : 0.0f;
     k->lr = (float)lr;
 }
 

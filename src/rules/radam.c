@@ -6,16 +6,17 @@
 #include "options.h"
 #include "radam.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED, MAXIMIZE, COUNT };
+enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED, MAXIMIZE, EPS_PLACEMENT, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [LR] = OPTION_LR(1e-3),
     [BETA1] = OPTION_UNIT("beta1", 0.9, "decay rate of the first moment"),
     [BETA2] = OPTION_UNIT("beta2", 0.999, "decay rate of the second moment"),
-    [EPS] = OPTION_EPS(1e-8, "added to the uncorrected root of the second moment"),
+    [EPS] = OPTION_EPS(1e-8, "added to the root of the second moment"),
     [WEIGHT_DECAY] = OPTION_WEIGHT_DECAY(0, "weight of l2, coupled: g += weight_decay*p"),
     [DECOUPLED] = OPTION_DECOUPLED,
     [MAXIMIZE] = OPTION_MAXIMIZE,
+    [EPS_PLACEMENT] = OPTION_EPS_PLACEMENT(EPS_BEFORE),
 };
 
 static const char *const states[] = {"exp_avg", "exp_avg_sq", NULL};
@@ -53,7 +54,10 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->step_size = (float)(rate / (1.0 - tik_power(o[BETA1], step)));
     k->rate = (float)rate;
     k->rectified = rho > 5.0 ? 1.0f : 0.0f;
-    k->eps = (float)o[EPS];
+    k->eps = o[EPS_PLACEMENT] == EPS_INSIDE  ? 0.0f
+             : o[EPS_PLACEMENT] == EPS_AFTER ? (float)(o[EPS] * sqrt(correction2))
+                                             : (float)o[EPS];
+    k->eps_inside = o[EPS_PLACEMENT] == EPS_INSIDE ? (float)(o[EPS] * correction2) : 0.0f;
 }
 
 const struct tik_rule_row tik_rule_radam = {

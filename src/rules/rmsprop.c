@@ -5,7 +5,7 @@
 #include "options.h"
 #include "rmsprop.h"
 
-enum { LR, ALPHA, EPS, MOMENTUM, CENTERED, WEIGHT_DECAY, MAXIMIZE, COUNT };
+enum { LR, ALPHA, EPS, MOMENTUM, CENTERED, WEIGHT_DECAY, MAXIMIZE, EPS_PLACEMENT, COUNT };
 
 static const struct tik_option options[COUNT] = {
     [LR] = OPTION_LR(1e-2),
@@ -15,6 +15,7 @@ static const struct tik_option options[COUNT] = {
     [CENTERED] = OPTION_FLAG("centered", "divide by the standard deviation of the gradient"),
     [WEIGHT_DECAY] = OPTION_WEIGHT_DECAY(0, "weight of l2, coupled: g += weight_decay*p"),
     [MAXIMIZE] = OPTION_MAXIMIZE,
+    [EPS_PLACEMENT] = OPTION_EPS_ROOT_PLACEMENT,
 };
 
 static const char *const all_states[] = {"square_avg", "grad_avg", "momentum_buffer", NULL};
@@ -60,7 +61,9 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     k->alpha = (float)o[ALPHA];
     k->one_minus_alpha = (float)(1.0 - o[ALPHA]);
     k->momentum = (float)o[MOMENTUM];
-    k->eps = (float)o[EPS];
+    const bool inside = o[EPS_PLACEMENT] == EPS_ROOT_INSIDE;
+    k->eps = inside ? 0.0f : (float)o[EPS];
+    k->eps_inside = inside ? (float)o[EPS] : 0.0f;
 }
 
 const struct tik_rule_row tik_rule_rmsprop = {

@@ -13,7 +13,7 @@ void tik_scalar_adagrad(size_t n, const float *p, const float *restrict g, float
     for (size_t i = 0; i < n; i++) {
         const float sum = s0[i] + g[i] * g[i];
         s0[i] = sum;
-        step[i] = divide(k.step_size * g[i], square_root(sum) + k.eps);
+        step[i] = divide(k.step_size * g[i], square_root(sum + k.eps_inside) + k.eps);
     }
 }
 
@@ -25,5 +25,5 @@ void tik_scalar_adagrad_rate(size_t n, float *const *old, float *const *s, const
     const struct adagrad_scalars k = *(const struct adagrad_scalars *)scalars;
     const float *restrict s0 = s[0];
     for (size_t i = 0; i < n; i++)
-        rate[i] = divide(k.step_size, square_root(s0[i]) + k.eps);
+        rate[i] = divide(k.step_size, square_root(s0[i] + k.eps_inside) + k.eps);
 }

@@ -15,7 +15,7 @@ void tik_scalar_adam(size_t n, const float *p, const float *restrict g, float *c
         const float v = k.beta2 * s1[i] + k.one_minus_beta2 * g[i] * g[i];
         s0[i] = m;
         s1[i] = v;
-        step[i] = divide(k.step_size * m, square_root(v) * k.inverse_root + k.eps);
+        step[i] = divide(k.step_size * m, square_root(v + k.eps_inside) * k.inverse_root + k.eps);
     }
 }
 
@@ -32,7 +32,8 @@ void tik_scalar_adam_amsgrad(size_t n, const float *p, const float *restrict g, 
         s0[i] = m;
         s1[i] = v;
         s2[i] = v_max;
-        step[i] = divide(k.step_size * m, square_root(v_max) * k.inverse_root + k.eps);
+        step[i] =
+            divide(k.step_size * m, square_root(v_max + k.eps_inside) * k.inverse_root + k.eps);
     }
 }
 
@@ -44,7 +45,7 @@ void tik_scalar_adam_rate(size_t n, float *const *old, float *const *s, const vo
     const struct adam_scalars k = *(const struct adam_scalars *)scalars;
     const float *restrict s1 = s[1];
     for (size_t i = 0; i < n; i++)
-        rate[i] = divide(k.lr, square_root(s1[i]) * k.inverse_root + k.eps);
+        rate[i] = divide(k.lr, square_root(s1[i] + k.eps_inside) * k.inverse_root + k.eps);
 }
 
 /* Likewise, by the largest second moment. */
@@ -55,5 +56,5 @@ void tik_scalar_adam_amsgrad_rate(size_t n, float *const *old, float *const *s, 
     const struct adam_scalars k = *(const struct adam_scalars *)scalars;
     const float *restrict s2 = s[2];
     for (size_t i = 0; i < n; i++)
-        rate[i] = divide(k.lr, square_root(s2[i]) * k.inverse_root + k.eps);
+        rate[i] = divide(k.lr, square_root(s2[i] + k.eps_inside) * k.inverse_root + k.eps);
 }

@@ -50,6 +50,7 @@ static inline void set_block(const struct tik_launch *l, const struct tik_arrays
     block->g = floats(arrays->grad, at->grad + first);
     for (size_t k = 0; k < TIK_LOW; k++)
         block->state[k] = floats(arrays->state[k], at->state[k] + first);
+    block->stepped = floats(l->work->stepped, first);
     block->low = arrays->state[TIK_LOW] != NULL
                      ? (uint16_t *)bytes(arrays->state[TIK_LOW]) + at->state[TIK_LOW] + first
                      : NULL;

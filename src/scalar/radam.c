@@ -16,7 +16,7 @@ void tik_scalar_radam(size_t n, const float *p, const float *restrict g, float *
         s0[i] = m;
         s1[i] = v;
         const float plain = k.step_size * m;
-        step[i] = k.rectified > 0.0f ? divide(plain, square_root(v) + k.eps) : plain;
+        step[i] = k.rectified > 0.0f ? divide(plain, square_root(v + k.eps_inside) + k.eps) : plain;
     }
 }
 
@@ -28,5 +28,6 @@ void tik_scalar_radam_rate(size_t n, float *const *old, float *const *s, const v
     const struct radam_scalars k = *(const struct radam_scalars *)scalars;
     const float *restrict s1 = s[1];
     for (size_t i = 0; i < n; i++)
-        rate[i] = k.rectified > 0.0f ? divide(k.rate, square_root(s1[i]) + k.eps) : k.rate;
+        rate[i] =
+            k.rectified > 0.0f ? divide(k.rate, square_root(s1[i] + k.eps_inside) + k.eps) : k.rate;
 }

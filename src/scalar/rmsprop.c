@@ -23,6 +23,11 @@ static inline float rmsprop_variance(const float g, float *s0, float *s1,
     return rmsprop_clamp(v - *s1 * *s1);
 }
 
+static inline float rmsprop_root(const float x, const struct rmsprop_scalars k)
+{
+    return square_root(x + k.eps_inside) + k.eps;
+}
+
 void tik_scalar_rmsprop(size_t n, const float *p, const float *restrict g, float *const *s,
                         const void *scalars, float *restrict step)
 {
@@ -30,7 +35,7 @@ void tik_scalar_rmsprop(size_t n, const float *p, const float *restrict g, float
     const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
     float *restrict s0 = s[0];
     for (size_t i = 0; i < n; i++)
-        step[i] = divide(k.lr * g[i], square_root(rmsprop_mean_square(g[i], &s0[i], k)) + k.eps);
+        step[i] = divide(k.lr * g[i], rmsprop_root(rmsprop_mean_square(g[i], &s0[i], k), k));
 }
 
 void tik_scalar_rmsprop_momentum(size_t n, const float *p, const float *restrict g, float *const *s,
@@ -40,7 +45,7 @@ void tik_scalar_rmsprop_momentum(size_t n, const float *p, const float *restrict
     const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
     float *restrict s0 = s[0], *restrict s1 = s[1];
     for (size_t i = 0; i < n; i++) {
-        const float d = square_root(rmsprop_mean_square(g[i], &s0[i], k)) + k.eps;
+        const float d = rmsprop_root(rmsprop_mean_square(g[i], &s0[i], k), k);
         s1[i] = k.momentum * s1[i] + divide(g[i], d);
         step[i] = k.lr * s1[i];
     }
@@ -53,8 +58,7 @@ void tik_scalar_rmsprop_centered(size_t n, const float *p, const float *restrict
     const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
     float *restrict s0 = s[0], *restrict s1 = s[1];
     for (size_t i = 0; i < n; i++)
-        step[i] =
-            divide(k.lr * g[i], square_root(rmsprop_variance(g[i], &s0[i], &s1[i], k)) + k.eps);
+        step[i] = divide(k.lr * g[i], rmsprop_root(rmsprop_variance(g[i], &s0[i], &s1[i], k), k));
 }
 
 void tik_scalar_rmsprop_centered_momentum(size_t n, const float *p, const float *restrict g,
@@ -65,7 +69,7 @@ void tik_scalar_rmsprop_centered_momentum(size_t n, const float *p, const float 
     const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
     float *restrict s0 = s[0], *restrict s1 = s[1], *restrict s2 = s[2];
     for (size_t i = 0; i < n; i++) {
-        const float d = square_root(rmsprop_variance(g[i], &s0[i], &s1[i], k)) + k.eps;
+        const float d = rmsprop_root(rmsprop_variance(g[i], &s0[i], &s1[i], k), k);
         s2[i] = k.momentum * s2[i] + divide(g[i], d);
         step[i] = k.lr * s2[i];
     }
@@ -79,7 +83,7 @@ void tik_scalar_rmsprop_rate(size_t n, float *const *old, float *const *s, const
     const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
     const float *restrict s0 = s[0];
     for (size_t i = 0; i < n; i++)
-        rate[i] = divide(k.lr, square_root(s0[i]) + k.eps);
+        rate[i] = divide(k.lr, rmsprop_root(s0[i], k));
 }
 
 /* Likewise, by the variance. */
@@ -90,5 +94,5 @@ void tik_scalar_rmsprop_centered_rate(size_t n, float *const *old, float *const 
     const struct rmsprop_scalars k = *(const struct rmsprop_scalars *)scalars;
     const float *restrict s0 = s[0], *restrict s1 = s[1];
     for (size_t i = 0; i < n; i++)
-        rate[i] = divide(k.lr, square_root(rmsprop_clamp(s0[i] - s1[i] * s1[i])) + k.eps);
+        rate[i] = divide(k.lr, rmsprop_root(rmsprop_clamp(s0[i] - s1[i] * s1[i]), k));
 }

@@ -12,7 +12,7 @@ TIK_WIDE tik_rule_twin tik_scalar_ademamix, tik_scalar_adagrad, tik_scalar_adade
     tik_scalar_lion;
 TIK_WIDE tik_rule_twin tik_scalar_rmsprop, tik_scalar_rmsprop_momentum, tik_scalar_rmsprop_centered;
 TIK_WIDE tik_rule_twin tik_scalar_rmsprop_centered_momentum, tik_scalar_rprop, tik_scalar_asgd;
-TIK_WIDE tik_rule_twin tik_scalar_ftrl, tik_scalar_ftrl_power;
+TIK_WIDE tik_rule_twin tik_scalar_ftrl, tik_scalar_ftrl_power, tik_scalar_schedule_free_adamw;
 TIK_WIDE tik_rule_twin tik_scalar_lamb, tik_scalar_lamb_plain;
 TIK_WIDE tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
 TIK_WIDE tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;
@@ -33,6 +33,7 @@ TIK_WIDE tik_measure_twin tik_scalar_muon_measure, tik_scalar_muon_measure_neste
 tik_ratio_twin tik_scalar_muon_norm;
 tik_adjust_twin tik_scalar_muon_original, tik_scalar_muon_match_rms_adamw;
 
+TIK_WIDE tik_follow_twin tik_scalar_schedule_free_adamw_follow;
 TIK_WIDE tik_after_twin tik_scalar_asgd_average;
 
 TIK_WIDE tik_rate_twin tik_scalar_adam_rate, tik_scalar_adam_amsgrad_rate, tik_scalar_nadam_rate;

@@ -53,15 +53,29 @@ TIK_WIDE static void subtract_decay_and_step(size_t n, float *restrict p,
         p[i] = p[i] - (decay * p[i] + step[i]);
 }
 
-TIK_WIDE static void decay_first(size_t n, const float *p, float decay, float *out)
+TIK_WIDE static void decay(size_t n, const float *p, float share, float *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = p[i] - decay * p[i];
+        out[i] = p[i] - share * p[i];
 }
 
 static void replace(size_t n, float *restrict p, const float *restrict next)
 {
     memcpy(p, next, n * sizeof *p);
+}
+
+TIK_WIDE static void take_decay_and_step(size_t n, const float *restrict p, float decay,
+                                         float *restrict step)
+{
+    for (size_t i = 0; i < n; i++)
+        step[i] = decay * p[i] + step[i];
+}
+
+TIK_WIDE static void subtract(size_t n, const float *restrict from, const float *restrict taken,
+                              float *restrict x)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = from[i] - taken[i];
 }
 
 TIK_WIDE static void average(size_t n, float *restrict ema, const float *restrict p,
@@ -197,12 +211,24 @@ static void late_block(const struct tik_plan *plan, const struct tik_row *row,
         report_block(plan, &row->step, &block);
 }
 
+/* The parameter follows a state, which a proximal stage has moved. */
+static void follow_moved(const struct tik_plan *plan, const struct tik_row *row,
+                         const struct tik_block *piece, const float *x)
+{
+    float taken[PIECE];
+    const size_t n = piece->place.length;
+    subtract(n, piece->state[0], x, taken);
+    plan->variant->follow_twin(n, x, taken, piece->state, row->rule, piece->p);
+}
+
 void tik_scalar_late(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *blocks)
 {
     for (uint32_t at = 0; at < blocks->place.length; at += PIECE) {
         struct tik_block piece;
         tik_block_part(blocks, at, PIECE, &piece);
+        if (plan->variant->follow_twin != NULL)
+            follow_moved(plan, row, &piece, piece.stepped);
         late_piece(plan, row, &piece);
         late_block(plan, row, blocks, at);
     }
@@ -256,16 +282,52 @@ static void run_rule(const struct tik_plan *plan, const struct tik_row *row,
 }
 
 static void proximal(const struct tik_plan *plan, const struct tik_row *row,
-                     const struct tik_block *block, const float *rate)
+                     const struct tik_block *block, const float *rate, float *x)
 {
     for (size_t i = 0; i < plan->penalty_count; i++) {
         const struct tik_plan_penalty *slot = &plan->penalty[i];
         const struct penalty_scalars *k = &row->step.penalty[i];
         if (slot->own.twin != NULL)
-            slot->own.twin(block->place.length, rate, block->state[TIK_PAID], k, block->p);
+            slot->own.twin(block->place.length, rate, block->state[TIK_PAID], k, x);
         else if (slot->proximal.twin != NULL)
-            slot->proximal.twin(block->place.length, NULL, k, block->p);
+            slot->proximal.twin(block->place.length, NULL, k, x);
     }
+}
+
+/* The rest of a step that is taken from a state; `taken` is the rule's. */
+static void step_state(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *piece, float *taken)
+{
+    float x[PIECE];
+    const size_t n = piece->place.length;
+    if (plan->decoupled)
+        take_decay_and_step(n, piece->p, row->step.decay, taken);
+    subtract(n, piece->state[0], taken, x);
+    proximal(plan, row, piece, NULL, x);
+    if (plan->late)
+        memcpy(piece->stepped, x, n * sizeof *x);
+    else if (plan->moved)
+        follow_moved(plan, row, piece, x);
+    else
+        plan->variant->follow_twin(n, x, taken, piece->state, row->rule, piece->p);
+}
+
+/* The rest of one that is taken from p. */
+static void step_param(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *piece, const float *taken, const float *rate)
+{
+    const size_t n = piece->place.length;
+    const float share = row->step.decay;
+    float *p = piece->p;
+    if (plan->rule->replaces)
+        replace(n, p, taken);
+    else if (plan->decoupled && plan->order == TIK_ORDER_BESIDE)
+        subtract_decay_and_step(n, p, taken, share);
+    else
+        subtract_step(n, p, taken);
+    if (plan->order == TIK_ORDER_AFTER)
+        decay(n, p, share, p);
+    proximal(plan, row, piece, rate, p);
 }
 
 static void step_piece(const struct tik_plan *plan, const struct tik_row *row,
@@ -278,19 +340,16 @@ static void step_piece(const struct tik_plan *plan, const struct tik_row *row,
     const float *g = tik_scalar_prepare(plan, step, piece, gradient);
     if (plan->diagonal)
         keep_states(plan, piece, old);
-    if (plan->before)
-        decay_first(n, p, step->decay, p);
+    if (plan->order == TIK_ORDER_BEFORE)
+        decay(n, p, step->decay, p);
     run_rule(plan, row, piece, g, taken);
     if (plan->diagonal)
         plan->variant->rate_twin(n, (float *[]){old[0], old[1], old[2], old[3]}, piece->state,
                                  row->rule, rate);
-    if (plan->rule->replaces)
-        replace(n, p, taken);
-    else if (plan->decoupled && !plan->before)
-        subtract_decay_and_step(n, p, taken, step->decay);
+    if (plan->variant->follow_twin != NULL)
+        step_state(plan, row, piece, taken);
     else
-        subtract_step(n, p, taken);
-    proximal(plan, row, piece, rate);
+        step_param(plan, row, piece, taken, rate);
     tik_scalar_clear(plan, piece);
 }
 
@@ -338,8 +397,8 @@ void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
     float gradient[TIK_BLOCK], rest[TIK_BLOCK], one[TIK_BLOCK], other[TIK_BLOCK];
     const size_t n = block->place.length;
     const float *g = tik_scalar_prepare(plan, &row->step, block, gradient), *p = block->p;
-    if (plan->before) {
-        decay_first(n, p, row->step.decay, rest);
+    if (plan->order == TIK_ORDER_BEFORE) {
+        decay(n, p, row->step.decay, rest);
         p = rest;
     }
     plan->variant->measure->measure_twin(n, p, g, block->state, row->rule, one, other);

@@ -11,6 +11,7 @@ struct tik_block {
     float *p, *g;
     float *state[TIK_LOW]; /* those that the plan has */
     uint16_t *low;         /* the low-precision copy */
+    float *stepped;        /* where a state waits for penalties on units; NULL: it does not */
     const struct tik_control *control;
     const float *clips, *factors;
     float *iterate; /* where the matrices lie that the rule iterates on; NULL: it does not */
@@ -41,6 +42,8 @@ static inline void tik_block_part(const struct tik_block *blocks, uint32_t at, u
     for (size_t k = 0; k < TIK_LOW; k++)
         if (blocks->state[k] != NULL)
             part->state[k] = blocks->state[k] + at;
+    if (blocks->stepped != NULL)
+        part->stepped = blocks->stepped + at;
     if (blocks->low != NULL)
         part->low = blocks->low + at;
     if (blocks->partial != NULL)

@@ -36,6 +36,10 @@ typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *cons
 typedef void tik_rate_twin(size_t n, float *const *old, float *const *s, const void *scalars,
                            float *rate);
 
+/* p of a rule with an iterate: what p was becomes what it is, next is the iterate's. */
+typedef void tik_follow_twin(size_t n, const float *next, const float *taken, float *const *s,
+                             const void *scalars, float *p);
+
 /* What a rule does after the proximal stages, with the new p. */
 typedef void tik_after_twin(size_t n, const float *p, float *const *s, const void *scalars);
 

@@ -6,8 +6,8 @@
 #include "oracle.h"
 
 static const struct oracle_option options[] = {
-    {"lr", 1e-3},           {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-8},
-    {"weight_decay", 1e-2}, {"amsgrad", 0}, {"maximize", 0},  {NULL, 0},
+    {"lr", 1e-3},   {"beta1", 0.9},  {"beta2", 0.999},     {"eps", 1e-8}, {"weight_decay", 1e-2},
+    {"amsgrad", 0}, {"maximize", 0}, {"eps_placement", 0}, {NULL, 0},
 };
 
 const struct oracle_rule oracle_adamw = {

@@ -44,6 +44,17 @@ struct oracle_span oracle_root(double x, double error, double factor, double off
     };
 }
 
+struct oracle_span oracle_divisor(struct oracle_number x, double correction, double placement,
+                                  double eps)
+{
+    double root = sqrt(correction);
+    if (placement == ORACLE_EPS_AFTER)
+        return oracle_root(x.value, x.carried, 1 / root, eps);
+    if (placement == ORACLE_EPS_BEFORE)
+        return oracle_root(x.value, x.carried, 1 / root, eps / root);
+    return oracle_root(x.value / correction + eps, x.carried / correction, 1, 0);
+}
+
 struct oracle_number oracle_times(struct oracle_number number, double factor, double tiny)
 {
     number.value *= factor;

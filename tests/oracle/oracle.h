@@ -267,6 +267,14 @@ struct oracle_number oracle_quotient(struct oracle_number number, struct oracle_
                                      double tiny);
 struct oracle_number oracle_plus(struct oracle_number one, struct oracle_number other);
 
+/*
+ * The divisor of a mean whose second moment is x, with this correction: sqrt(x/correction) + eps,
+ * (sqrt(x) + eps)/sqrt(correction), or sqrt(x/correction + eps).
+ */
+enum { ORACLE_EPS_AFTER, ORACLE_EPS_BEFORE, ORACLE_EPS_INSIDE };
+struct oracle_span oracle_divisor(struct oracle_number x, double correction, double placement,
+                                  double eps);
+
 /* next = p - step */
 void oracle_subtract(struct oracle_element *e, struct oracle_number step);
 

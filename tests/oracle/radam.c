@@ -8,8 +8,11 @@
  *               r = sqrt((rho - 4)(rho - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho))
  *     else:     p' = p - (lr / bc1) m'
  *
+ * eps_placement: after the correction the divisor is sqrt(v') + eps sqrt(bc2) (the paper, Optax),
+ * inside the root sqrt(v' + eps bc2) (Optax's eps_root).
+ *
  * K. m': 3. Its scalar and product: 2. The divisor: 4/2 under the root, the root, the sum with eps:
- * 4. The division: 1. In all 10; 11 with what the products of the errors add; 5 without divisor.
+ * 4, or 5/2 and the root. The division: 1. In all 10; 11 with what the products of the errors add; 5 without divisor.
  * carried. As in Adam.
  */
 #include "oracle.h"
@@ -26,6 +29,7 @@ static const struct oracle_option options[] = {
     {"decoupled_weight_decay", 0},
     {"weight_decay", 0},
     {"maximize", 0},
+    {"eps_placement", ORACLE_EPS_BEFORE},
     {NULL, 0},
 };
 
@@ -44,6 +48,18 @@ static const struct oracle_form forms[] = {
       {"beta2", 0.97},
       {"eps", 1e-3},
       {"decoupled_weight_decay", 1}}},
+    {"eps after",
+     {{"lr", 0.37},
+      {"beta1", 0.85},
+      {"beta2", 0.97},
+      {"eps", 1e-3},
+      {"eps_placement", ORACLE_EPS_AFTER}}},
+    {"eps inside",
+     {{"lr", 0.37},
+      {"beta1", 0.85},
+      {"beta2", 0.97},
+      {"eps", 1e-3},
+      {"eps_placement", ORACLE_EPS_INSIDE}}},
     {"threshold", {{"lr", 0.37}, {"beta1", 0.8}, {"beta2", 0.7}, {"eps", 1e-2}}},
     {"maximize", {{"lr", 0.37}, {"beta1", 0.7}, {"beta2", 0.9}, {"eps", 1e-3}, {"maximize", 1}}},
     {"defaults", {{NULL, 0}}},
@@ -68,12 +84,15 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
     double beta2 = oracle_value(setting->rule, setting->policy, "beta2");
     double eps = oracle_value(setting->rule, setting->policy, "eps");
     double size = setting->lr / oracle_correction(beta1, setting->t), tiny = setting->tiny;
-    double rectified = rectify(beta2, setting->t);
+    double placement = oracle_value(setting->rule, setting->policy, "eps_placement");
+    double correction = oracle_correction(beta2, setting->t),
+           rectified = rectify(beta2, setting->t);
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_element *e = &tensor->elements[i];
         struct oracle_number m = oracle_mean(beta1, e->state[FIRST], e, tiny);
         struct oracle_number v = oracle_mean_square(beta2, e->state[SECOND], e, tiny);
-        struct oracle_span d = oracle_root(v.value, v.carried, 1, eps);
+        struct oracle_span d = oracle_divisor(v, correction, placement, eps);
+        d = oracle_span_multiply(d, oracle_span_of(sqrt(correction), 0));
         e->next_state[FIRST] = m;
         e->next_state[SECOND] = v;
         if (rectified > 0)

@@ -4,20 +4,21 @@
  * with eps after the correction). The parameters hold y; x is where the model is evaluated:
  *
  *     lr_t = lr min(1, t / warmup_steps)
- *     v' = beta2 v + (1 - beta2) g^2,  d = g / (sqrt(v' / bc2) + eps) + weight_decay y
+ *     v' = beta2 v + (1 - beta2) g^2,  d = g / (sqrt(v' / bc2) + eps)
  *     weight = t^r lr_max^weight_lr_power,  lr_max' = max(lr_max, lr_t)
  *     c  = weight / weight_sum',  weight_sum' = weight_sum + weight;  0 where the sum is 0
- *     z' = z - lr_t d
+ *     z' = z - lr_t (d + weight_decay y)
  *     y' = y - c (y - z) - k (z - z'),  k = 1 - beta1 (1 - c)
  *
  * so that with x = (y - (1 - beta1) z) / beta1 also x' = (1 - c) x + c z' and y' = (1 - beta1) z' +
- * beta1 x'. A decoupled decay is one more term of lr_t d. A proximal stage acts on z', and y'
- * follows by its equation. lr_max starts at -1 in the source, which is the same as 0.
+ * beta1 x'. So weight_decay is a decoupled one, of y, at lr_t: the frame's term beside lr_t d, and
+ * reported. A proximal stage acts on z', and y' follows by its equation. lr_max starts at -1 in the
+ * source, which is the same as 0.
  *
- * K. of z: v' 4, D 6 as in Adam, the division 1, the sum with the decay 1, lr_t and its product 2:
- * 10; 11 with the products of the errors.
- * K. of y: the sum of the terms of z's step, k and its product 2, the sum with the other term 1: 14,
- * the frame's decay included; c, its product and the difference y - z: 4 of c |y - z|. Where a
+ * K. of z: D 6 as in Adam, the division 1, lr_t and its product 2: 9; 10 with the products of the
+ * errors. (The frame's decay is one more, which it counts itself.)
+ * K. of y: the sum of the terms of z's step 11, the decay included, k and its product 2, the sum with
+ * the other term 1: 14; c, its product and the difference y - z: 4 of c |y - z|. Where a
  * proximal stage moved z', it is z - z' that k multiplies, with the error of z' and one rounding.
  * carried. As in Adam, into z, and by k into y.
  */
@@ -36,7 +37,7 @@ static const struct oracle_option options[] = {
 };
 
 static const struct oracle_state states[] = {
-    {.name = "z", .roundings = 11, .at_parameter = true},
+    {.name = "z", .roundings = 10, .at_parameter = true},
     {.name = "exp_avg_sq", .positive = true, .roundings = 4},
     {.name = NULL},
 };
@@ -92,16 +93,13 @@ static void step(const struct oracle_setting *setting, struct oracle_tensor *ten
 {
     double beta2 = oracle_value(setting->rule, setting->policy, "beta2");
     double eps = oracle_value(setting->rule, setting->policy, "eps"), tiny = setting->tiny;
-    double weight_decay = oracle_value(setting->rule, setting->policy, "weight_decay");
     double root = sqrt(oracle_correction(beta2, setting->t));
     for (size_t i = 0; i < tensor->count; i++) {
         struct oracle_element *e = &tensor->elements[i];
         struct oracle_number d = {.value = e->g, .scale = fabs(e->g), .carried = e->g_error};
         struct oracle_number v = oracle_mean_square(beta2, e->state[SECOND], e, tiny);
-        struct oracle_number decay = {
-            .value = weight_decay * e->p, .scale = fabs(weight_decay * e->p), .carried = tiny};
         d = oracle_quotient(d, oracle_root(v.value, v.carried, 1 / root, eps), tiny);
-        d = oracle_times(oracle_plus(d, decay), rate(setting), tiny);
+        d = oracle_times(d, rate(setting), tiny);
         e->next_state[SECOND] = v;
         e->next = (struct oracle_number){
             .value = e->state[ITERATE] - d.value, .scale = d.scale, .carried = d.carried};
@@ -136,7 +134,8 @@ static void finish(const struct oracle_setting *setting, struct oracle_tensor *t
 
 const struct oracle_rule oracle_schedule_free_adamw = {
     .name = "schedule_free_adamw",
-    .roundings = 11,
+    .roundings = 10,
+    .decay = "decoupled",
     .options = options,
     .states = states,
     .forms = forms,
