@@ -165,6 +165,19 @@ class BenchOnDevice(Measured):
             self.assertEqual(row["bytes_per_parameter"], 32)
             self.assertGreater(row["empty_launch_seconds"], 0)
 
+    def test_memory_limit(self):
+        """Above the limit chunks are streamed, and the limit is their copies: rows all the same."""
+        policy = "max_norm=1,zero_grad=true"
+        arguments = ["--sizes", "1000,70000", "--rules", "adamw", "--policy", policy]
+        for row in self.rows(*arguments, "--memory-limit", "64Ki", device="opencl"):
+            self.assertEqual((row["bytes_per_parameter"], row["launches"]), (36, 3))
+        for limit in ["", "0", "x", "1.5"]:
+            self.assert_refused(limit)
+
+    def assert_refused(self, limit):
+        arguments = ["bench", "--device", "opencl", "--memory-limit", limit]
+        self.assert_fails(arguments, "--memory-limit is '%s'" % limit, "bytes", "256Mi")
+
     def test_two_devices(self):
         arguments = ["--device", "opencl", "--sizes", "1000", "--rules", "sgd,lion"]
         rows = self.rows(*arguments, device="scalar")

@@ -26,9 +26,10 @@ struct bench_arguments {
     struct bench_size *sizes;
     const char **devices; /* as --device spells them; one that is NULL: the default */
     size_t policy_count, size_count, device_count;
-    bool default_sizes; /* nobody asked for them: those that do not fit are left out */
-    int threads;        /* of the scalar path; 0: OpenMP's own number */
-    size_t rounds;      /* 0: as many as fit into a second */
+    size_t memory_limit; /* bytes of the device; 0: its own */
+    bool default_sizes;  /* nobody asked for them: those that do not fit are left out */
+    int threads;         /* of the scalar path; 0: OpenMP's own number */
+    size_t rounds;       /* 0: as many as fit into a second */
     bool json;
     const char *plot; /* NULL: none */
 };
@@ -50,6 +51,7 @@ struct bench_streams {
     size_t updated;
     size_t before; /* 0 to 2 */
     bool clears, copies;
+    size_t window; /* elements that are copied to the device and back at a time; 0: all lie there */
 };
 
 /* Bytes that the streams move for each parameter. */
@@ -88,7 +90,8 @@ void bench_host_settle(void);
 
 /*
  * The limit as a kernel of this command's own, on a context's device, and an empty kernel beside
- * it. On a CPU device it goes over `host`'s memory, on any other (`host` NULL) over its own.
+ * it. On a CPU device it goes over `host`'s memory, on any other (`host` NULL) over its own; with a
+ * window there is no kernel, but copies of `host`'s streams to the device and back.
  * TIK_OK with *kernel; otherwise `why` has the reason.
  */
 struct bench_kernel;

@@ -11,6 +11,7 @@
 
 #define MOST_PARAMETERS 0x1p40
 #define MOST_ROUNDS     100000
+#define MOST_BYTES      0x1p48
 
 static const char help[] =
     "usage: tikhonov bench [OPTION...]\n\n"
@@ -33,6 +34,8 @@ static const char help[] =
     "  --device D          auto, scalar, opencl, an index such as 0.1, or part of a name\n"
     "                      (default: the variable TIKHONOV_DEVICE, else auto); repeatable\n"
     "  --threads N         threads of the scalar path and of its limit (default: OpenMP's number)\n"
+    "  --memory-limit N    bytes that the device may take, as in 256Mi: a row that needs more streams\n"
+    "                      chunks, and its limit is their copies to the device and back alone\n"
     "  --rounds R          rounds of each row (default: as many as take a second, 21 at least)\n"
     "  --json              prints one JSON object\n"
     "  --plot FILE         draws GB/s against size by gnuplot: FILE.svg, or FILE.png and the SVG\n"
@@ -40,7 +43,7 @@ static const char help[] =
     "  --help, -h          this text\n\n"
     "Seconds are medians, and the best; GB/s are of the bytes that a step has to move.\n";
 
-enum { RULES = 256, POLICY, SIZES, TENSORS, DEVICE, THREADS, ROUNDS, JSON, PLOT };
+enum { RULES = 256, POLICY, SIZES, TENSORS, DEVICE, THREADS, ROUNDS, JSON, PLOT, MEMORY };
 
 static const struct option options[] = {
     {"rules", required_argument, NULL, RULES},
@@ -52,13 +55,14 @@ static const struct option options[] = {
     {"rounds", required_argument, NULL, ROUNDS},
     {"json", no_argument, NULL, JSON},
     {"plot", required_argument, NULL, PLOT},
+    {"memory-limit", required_argument, NULL, MEMORY},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
 /* Lists and numbers are read when all options are known: one may bear on another. */
 struct texts {
-    const char *rules, *policy, *sizes, *tensors, *rounds;
+    const char *rules, *policy, *sizes, *tensors, *rounds, *memory;
 };
 
 /* "64Mi", or "2000x256": tensors times elements. */
@@ -136,8 +140,9 @@ static int read_rules(struct bench_arguments *arguments, const struct texts *tex
         char *comma = strchr(item, ',');
         if (comma != NULL)
             *comma = '\0';
-        code =
-            bench_policy_make(item, texts->policy, &arguments->policies[arguments->policy_count++]);
+        struct bench_policy *policy = &arguments->policies[arguments->policy_count++];
+        code = bench_policy_make(item, texts->policy, policy);
+        policy->options.memory_limit = arguments->memory_limit;
         item = comma != NULL ? comma + 1 : NULL;
     }
     free(copy);
@@ -150,6 +155,11 @@ static int read_texts(struct bench_arguments *arguments, const struct texts *tex
         !command_parse_count(texts->rounds, strlen(texts->rounds), MOST_ROUNDS, &arguments->rounds))
         return command_error(COMMAND_USAGE, "--rounds is '%s'; a whole number from 1 to %d is due",
                              texts->rounds, MOST_ROUNDS);
+    if (texts->memory != NULL && !command_parse_count(texts->memory, strlen(texts->memory),
+                                                      MOST_BYTES, &arguments->memory_limit))
+        return command_error(COMMAND_USAGE,
+                             "--memory-limit is '%s'; a whole number of bytes is due, as in 256Mi",
+                             texts->memory);
     int code = read_sizes(arguments, texts);
     if (code == COMMAND_OK)
         code = read_rules(arguments, texts);
@@ -170,6 +180,7 @@ static int read_option(struct bench_arguments *arguments, struct texts *texts, i
         [TENSORS - RULES] = &texts->tensors,
         [ROUNDS - RULES] = &texts->rounds,
         [PLOT - RULES] = &arguments->plot,
+        [MEMORY - RULES] = &texts->memory,
         [DEVICE - RULES] = &arguments->devices[arguments->device_count],
     };
     if (option == THREADS)

@@ -23,6 +23,7 @@ struct bench_kernel {
     cl_kernel limit, norm, empty;
     cl_mem updated[BENCH_MAX_STREAMS], grad, copy, total;
     struct bench_streams streams;
+    const struct bench_host *host; /* whose streams are copied, with a window */
     size_t global, local;
 };
 
@@ -130,6 +131,11 @@ static cl_int make_buffer(const struct bench_kernel *made, cl_context context, s
 static enum tik_status make_buffers(struct bench_kernel *made, cl_context context, size_t bytes,
                                     const struct bench_host *host, char why[256])
 {
+    if (made->streams.window > 0) {
+        made->host = host;
+        host = NULL;
+        bytes = made->streams.window * sizeof(float);
+    }
     cl_int error = make_buffer(made, context, bytes, host != NULL ? host->grad : NULL, &made->grad);
     if (error == CL_SUCCESS)
         error = make_buffer(made, context, sizeof(cl_uint4), NULL, &made->total);
@@ -222,8 +228,53 @@ static bool read_before(struct bench_kernel *kernel, const cl_mem *stream)
            launch(kernel, kernel->norm, kernel->global, kernel->local);
 }
 
+/* A chunk of a stream's elements, of so many bytes each, to the device or back. */
+static bool copy(const struct bench_kernel *kernel, cl_mem window, void *stream, size_t element,
+                 size_t at, bool up)
+{
+    const size_t rest = kernel->host->count - at;
+    const size_t bytes = (rest < kernel->streams.window ? rest : kernel->streams.window) * element;
+    unsigned char *host = (unsigned char *)stream + at * element;
+    return (up ? clEnqueueWriteBuffer(kernel->queue, window, CL_FALSE, 0, bytes, host, 0, NULL,
+                                      NULL)
+               : clEnqueueReadBuffer(kernel->queue, window, CL_FALSE, 0, bytes, host, 0, NULL,
+                                     NULL)) == CL_SUCCESS;
+}
+
+/* What a step moves for the chunk at `at`: up what it reads, down what it writes. */
+static bool copy_chunk(const struct bench_kernel *kernel, size_t at)
+{
+    const struct bench_host *host = kernel->host;
+    const struct bench_streams *streams = &kernel->streams;
+    bool done = copy(kernel, kernel->grad, host->grad, sizeof(float), at, true);
+    for (size_t k = 0; done && k < streams->updated; k++)
+        done = copy(kernel, kernel->updated[k], host->updated[k], sizeof(float), at, true);
+    for (size_t k = 0; done && k < streams->updated; k++)
+        done = copy(kernel, kernel->updated[k], host->updated[k], sizeof(float), at, false);
+    if (done && streams->clears)
+        done = copy(kernel, kernel->grad, host->grad, sizeof(float), at, false);
+    if (done && streams->copies)
+        done = copy(kernel, kernel->copy, host->copy, sizeof(uint16_t), at, false);
+    return done;
+}
+
+static bool copy_all(const struct bench_kernel *kernel)
+{
+    const struct bench_host *host = kernel->host;
+    bool done = true;
+    for (size_t pass = 0; pass < kernel->streams.before; pass++)
+        for (size_t at = 0; done && at < host->count; at += kernel->streams.window)
+            done = copy(kernel, kernel->grad, pass == 0 ? host->grad : host->updated[0],
+                        sizeof(float), at, true);
+    for (size_t at = 0; done && at < host->count; at += kernel->streams.window)
+        done = copy_chunk(kernel, at);
+    return done && clFinish(kernel->queue) == CL_SUCCESS;
+}
+
 bool bench_kernel_limit(struct bench_kernel *kernel)
 {
+    if (kernel->streams.window > 0)
+        return copy_all(kernel);
     const size_t before = kernel->streams.before;
     return (before < 1 || read_before(kernel, &kernel->grad)) &&
            (before < 2 || read_before(kernel, &kernel->updated[0])) &&

@@ -75,11 +75,23 @@ static int make_steps(struct trial *trial, const struct bench_policy *policy)
     return status == TIK_OK ? COMMAND_OK : command_failure(status);
 }
 
+/* As many as the library copies at once (src/stream.h), where not all can stay on the device. */
+#define WINDOW (512 * 1024)
+
+static void choose_window(const struct trial *trial, const struct bench_policy *policy,
+                          struct bench_streams *streams)
+{
+    const uint64_t limit = policy->options.memory_limit;
+    const size_t bytes = (streams->updated + 1) * trial->size.parameters * sizeof(float);
+    if (limit > 0 && bytes > limit && !on_scalar(trial->device))
+        streams->window = WINDOW;
+}
+
 /* The kernel runs on the device of the row; beside the scalar path, on as many threads. */
 static int make_limits(struct trial *trial, const struct bench_streams *streams)
 {
     const struct bench_device *device = trial->device;
-    const bool host = on_host_memory(device);
+    const bool host = on_host_memory(device) || streams->window > 0;
     if (host && !bench_host_create(&trial->host, streams, trial->size.parameters, device->threads))
         return say_memory("limit", trial->size);
     const struct tik_context *context = on_scalar(device) ? device->beside : device->context;
@@ -104,7 +116,7 @@ static bool takes_part(const struct trial *trial, enum contestant who)
     case EMPTY:
         return trial->kernel != NULL && !on_scalar(trial->device);
     case HOST:
-        return trial->host.memory != NULL;
+        return trial->host.memory != NULL && trial->host.streams.window == 0;
     default:
         return true;
     }
@@ -162,7 +174,7 @@ static int play_round(struct trial *trial, bool kept)
             trial->seconds[who][trial->rounds] = now() - begin;
     }
     trial->rounds += kept;
-    if (trial->kernel != NULL && trial->host.memory != NULL &&
+    if (trial->kernel != NULL && takes_part(trial, HOST) &&
         trial->size.parameters >= SETTLE_PARAMETERS)
         bench_host_settle();
     return write_gradients(trial);
@@ -242,6 +254,8 @@ int bench_trial_run(const struct bench_device *device, const struct bench_policy
     struct trial trial = {.device = device, .size = size};
     struct bench_streams streams;
     int code = bench_steps_streams(policy, &streams);
+    if (code == COMMAND_OK)
+        choose_window(&trial, policy, &streams);
     if (code == COMMAND_OK)
         code = make_steps(&trial, policy);
     if (code == COMMAND_OK)
