@@ -38,7 +38,8 @@ void lamb_measure(const float p, const float g, float *s, const struct lamb_scal
     pair[1] = lamb_direction(p, s[0], s[1], k);
 }
 
-float lamb_ratio_of(const float squares_p, const float squares_u, const struct lamb_scalars k)
+float lamb_ratio_of(const float squares_p, const float squares_u, const float count,
+                    const struct lamb_scalars k)
 {
     if (squares_p == 0.0f || squares_u == 0.0f)
         return 1.0f;

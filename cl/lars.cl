@@ -38,14 +38,15 @@ float lars_ratio(const float p, const float g, const struct lars_scalars k)
     return divide(k.trust_coefficient * p, g + k.weight_decay * p + k.eps);
 }
 
-float lars_ratio_of(const float squares_p, const float squares_g, const struct lars_scalars k)
+float lars_ratio_of(const float squares_p, const float squares_g, const float count,
+                    const struct lars_scalars k)
 {
     if (squares_p == 0.0f || squares_g == 0.0f)
         return 1.0f;
     return lars_ratio(square_root(squares_p), square_root(squares_g), k);
 }
 
-float lars_ratio_of_decayed(const float squares_p, const float squares_g,
+float lars_ratio_of_decayed(const float squares_p, const float squares_g, const float count,
                             const struct lars_scalars k)
 {
     if (squares_p == 0.0f || squares_g == 0.0f)
@@ -53,7 +54,8 @@ float lars_ratio_of_decayed(const float squares_p, const float squares_g,
     return divide(k.trust_coefficient * square_root(squares_p), square_root(squares_g) + k.eps);
 }
 
-float lars_ratio_of_apex(const float squares_p, const float squares_g, const struct lars_scalars k)
+float lars_ratio_of_apex(const float squares_p, const float squares_g, const float count,
+                         const struct lars_scalars k)
 {
     if (squares_p == 0.0f || squares_g == 0.0f)
         return squares_p == 0.0f ? 1.0f : 0.0f;

@@ -24,6 +24,12 @@
 #define TIK_LOW    7 /* the low-precision copy of the parameters; the others are float32 */
 #define TIK_ARRAYS 8
 
+/* A row of at most so many elements is summed by one work-item, which takes several. */
+#define TIK_FEW 64
+
+/* Columns side by side that a work-group sums. */
+#define TIK_TILE 128
+
 /* Rows of scalars for one group: as many steps may be under way whose fate the host does not know.
  */
 #define TIK_ROWS 17
@@ -48,6 +54,20 @@ struct tik_span {
     uint unit;    /* where the factor of its first unit is */
     uint columns; /* of the tensor; 1 of a vector */
     uint rows;    /* likewise */
+};
+
+/*
+ * A tensor as matrices of its last two dimensions, whose rows and columns have a number each in a
+ * state. A vector is one matrix of rows of one element, without columns.
+ */
+struct tik_matrices {
+    ulong row;     /* the number of its first row, */
+    ulong column;  /* and of its first column */
+    ulong length;  /* elements that one index of its first dimension leaves; all of a vector */
+    uint mean;     /* of its first matrix */
+    uint rows;     /* of a matrix */
+    uint columns;  /* of a matrix */
+    uint factored; /* 0: a vector */
 };
 
 /* The blocks of one tensor among the partial sums. */

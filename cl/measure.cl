@@ -4,7 +4,7 @@
  *     measure    MEASURE updates the states and names two numbers of each element; their squares
  *                are summed over one block. Where the rule iterates on matrices (iterate.cl), the
  *                second number is the matrix's element
- *     ratios     ratio[unit] <- RATIO_OF(sums of the tensor)
+ *     ratios     ratio[unit] <- RATIO_OF(sums of the tensor, its elements)
  *
  * The step then has the ratio among its scalars (RATIO_IN). No host waits for a norm, and there are
  * as many launches for one tensor as for many. Scalar twin: in src/scalar/step.c.
@@ -17,7 +17,8 @@ void measure_none(const float p, const float g, float *s, const struct SCALARS r
     pair[0] = pair[1] = 0.0f;
 }
 
-float ratio_of_none(const float first, const float second, const struct SCALARS rule)
+float ratio_of_none(const float first, const float second, const float count,
+                    const struct SCALARS rule)
 {
     return 1.0f;
 }
@@ -34,6 +35,8 @@ void tik_measure(__global const struct tik_span *restrict spans,
                  __global const struct tik_control *restrict control,
                  __global const float *restrict clips,
                  __global const float *restrict factors,
+                 __global const struct tik_matrices *restrict matrices,
+                 __global const float *restrict means,
                  __global const struct tik_row *restrict rows,
                  __global const struct tik_progress *restrict progress,
                  const uint group,
@@ -52,16 +55,20 @@ void tik_measure(__global const struct tik_span *restrict spans,
     if (GUARD && control->skip)
         return;
 
+    const struct tik_matrices shape = pick_matrices(matrices, place);
+    const struct tik_cross cross = find_cross(shape, place);
     float first[ITEMS], second[ITEMS];
     for (uint n = 0; n < ITEMS; n++)
         first[n] = second[n] = 0.0f;
     for (uint j = get_local_id(0); j < place.length; j += LOCAL_SIZE) {
         const ulong i = place.first + j;
-        float s[2], pair[2];
+        float s[3], pair[2];
         if (MEASURES > 0)
             s[0] = state0[at.state[0] + i];
         if (MEASURES > 1)
             s[1] = state1[at.state[1] + i];
+        if (LINES)
+            read_lines(shape, cross, j, state0 + at.state[0], state1 + at.state[1], means, s);
         const float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;
         const float g = prepare(p, grad[at.grad + i], before, around, place, j, step);
@@ -101,5 +108,6 @@ void tik_ratios(__global const struct tik_span *restrict spans,
     row_sum(sums + span.slot, blocks, scratch);
     row_sum(sums + plane + span.slot, blocks, scratch);
     if (get_local_id(0) == 0)
-        ratios[span.unit] = RATIO_OF(sums[span.slot], sums[plane + span.slot], rule);
+        ratios[span.unit] =
+            RATIO_OF(sums[span.slot], sums[plane + span.slot], (float)span.length, rule);
 }

@@ -37,7 +37,8 @@ void muon_measure_nesterov(const float p, const float g, float *s, const struct 
 }
 
 /* What u is divided by; a NaN stays one. */
-float muon_norm(const float nothing, const float squares_u, const struct muon_scalars k)
+float muon_norm(const float nothing, const float squares_u, const float count,
+                const struct muon_scalars k)
 {
     const float norm = square_root(squares_u);
     return norm < k.eps ? k.eps : norm;

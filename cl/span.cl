@@ -11,6 +11,7 @@ struct tik_place {
     uint length;  /* 1 .. TIK_BLOCK */
     uint slot;    /* of its partial sums */
     uint unit;    /* of its factor */
+    uint span;    /* that it is of */
     ulong inside; /* its first element within the tensor, of a tensor that is one unit */
     ulong row;    /* elements of a row of such a tensor */
     uint columns; /* where they are: a vector is one row and one column */
@@ -45,7 +46,8 @@ struct tik_place find_place(__global const struct tik_span *spans, const uint sp
         place.length = (uint)min((ulong)TIK_BLOCK, count - place.first);
         return place;
     }
-    const struct tik_span span = spans[find_span(spans, span_count, b)];
+    place.span = find_span(spans, span_count, b);
+    const struct tik_span span = spans[place.span];
     const uint blocks = (uint)((span.length + TIK_BLOCK - 1) / TIK_BLOCK); /* of a unit */
     const uint nth = b - span.block;
     const uint unit = nth / blocks;
@@ -75,6 +77,82 @@ uint find_unit(__global const struct tik_span *spans, const uint count, const ui
             high = middle;
     }
     return low;
+}
+
+/* Rows or columns side by side that a work-group takes, a block of each. */
+struct tik_lines {
+    ulong first;  /* element of the arena where that of the first line begins */
+    ulong inside; /* the same, within the tensor */
+    ulong step;   /* from one line to the next */
+    uint stride;  /* from one element of a line to the next */
+    uint length;  /* 1 .. TIK_BLOCK */
+    uint count;   /* of the lines */
+    uint blocks;  /* of each; the sums of the next line's go so many slots further */
+    uint slot;
+    uint span;
+    uint number; /* of the first line, in its tensor */
+};
+
+/* Lines of that length that a work-group takes where an item sums each: about a block of elements. */
+uint bundle_of(const ulong length)
+{
+    return length <= TIK_FEW ? TIK_BLOCK / (uint)length : 1;
+}
+
+/*
+ * Block b of spans that are cut into rows or, in tiles, into columns of matrices. Those that lie side by side are a
+ * run: all rows of a tensor, but the columns of one matrix alone.
+ */
+struct tik_lines find_lines(__global const struct tik_span *spans, const uint span_count,
+                            const uint b, const bool tiles)
+{
+    struct tik_lines lines = {.span = find_span(spans, span_count, b)};
+    const struct tik_span span = spans[lines.span];
+    lines.blocks = (uint)((span.length + TIK_BLOCK - 1) / TIK_BLOCK);
+    const uint side = tiles ? TIK_TILE : bundle_of(span.length);
+    const uint bundle = (b - span.block) / lines.blocks;
+    const ulong done = (ulong)(b - span.block - bundle * lines.blocks) * TIK_BLOCK;
+    const uint run = span.stride > 1 ? span.stride : span.units;
+    const uint bundles = (run + side - 1) / side;
+    const uint matrix = bundle / bundles;
+    const uint line = (bundle - matrix * bundles) * side;
+    lines.inside =
+        matrix * (span.length * span.stride) + line * span.step + done * span.stride;
+    lines.first = span.first + lines.inside;
+    lines.step = span.step;
+    lines.stride = span.stride;
+    lines.length = (uint)min((ulong)TIK_BLOCK, span.length - done);
+    lines.count = min(side, run - line);
+    lines.slot = span.slot + (matrix * run + line) * lines.blocks + (uint)(done / TIK_BLOCK);
+    lines.number = matrix * run + line;
+    return lines;
+}
+
+/* The row and the column of a block's first element; the column is counted in its matrix. */
+struct tik_cross {
+    uint row;
+    uint column;
+};
+
+struct tik_cross find_cross(const struct tik_matrices m, const struct tik_place place)
+{
+    const uint row = (uint)(place.inside / m.columns);
+    const struct tik_cross cross = {row, (uint)(place.inside - (ulong)row * m.columns)};
+    return cross;
+}
+
+/* The numbers of the row and of the column that element j is in, and of its matrix: 1 in a vector. */
+void read_lines(const struct tik_matrices m, const struct tik_cross first, const uint j,
+                __global const float *rows, __global const float *columns,
+                __global const float *means, float *s)
+{
+    const uint over = (first.column + j) / m.columns;
+    const uint row = first.row + over;
+    const uint matrix = row / m.rows;
+    const uint column = first.column + j - over * m.columns;
+    s[0] = rows[m.row + row];
+    s[1] = m.factored ? columns[m.column + (ulong)matrix * m.columns + column] : 1.0f;
+    s[2] = m.factored ? means[m.mean + matrix] : 1.0f;
 }
 
 /* The factor's number, at element j of a block, of the tensor, or of the row or column it is in. */

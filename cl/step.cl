@@ -25,7 +25,8 @@
  * and numbers: STATES the rule reads, STORED of them it writes, STATES_AFTER those that AFTER has,
  * MEASURES those that MEASURE reads, MEASURED of them it writes; 0 or 1 for GUARD (steps may be
  * skipped), RATIO (of norms, by measure.cl), ITERATED (s[STATES] is what iterate.cl made of the
- * gradient), SUM (gradients accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative
+ * gradient), LINES (s[0] and s[1] are numbers of the element's row and column, and s[2] the mean that
+ * lines.cl made), SUM (gradients accumulate), ZERO_GRAD (the gradient is cleared), PAID (by a cumulative
  * penalty), EMA, COPIES, RANDOM (the copy is rounded by chance), REPORT, and LATE (what reads the new
  * p, AFTER, average, copy and report, waits for penalties on whole rows or tensors, group.cl). What a
  * policy does not use is not in its kernel. The numbers of the step are arguments, never macros:
@@ -232,6 +233,14 @@ struct SCALARS pick_rule(const struct SCALARS given, __global const struct tik_r
     return *(__global const struct SCALARS *)rows[group * TIK_ROWS + progress[group].row].rule;
 }
 
+/* What the elements are as matrices; of a rule that does not ask, nothing that is looked at. */
+struct tik_matrices pick_matrices(__global const struct tik_matrices *matrices,
+                                  const struct tik_place place)
+{
+    const struct tik_matrices none = {.rows = 1, .columns = 1};
+    return LINES ? matrices[place.span] : none;
+}
+
 /* A step that is skipped still has no use for its gradients. */
 void skip_block(const struct tik_place place, __global float *grad, __global float *sum)
 {
@@ -268,6 +277,8 @@ void tik_step(const ulong count,
               __global const float *restrict factors,
               __global const float *restrict ratios,
               __global const float *restrict iterate,
+              __global const struct tik_matrices *restrict matrices,
+              __global const float *restrict means,
               __global const struct tik_row *restrict rows,
               __global const struct tik_progress *restrict progress,
               const uint group,
@@ -290,6 +301,8 @@ void tik_step(const ulong count,
         RATIO_IN(&rule, ratios[place.unit]);
     if (ITERATED)
         ADJUST(&rule, place.rows, place.columns);
+    const struct tik_matrices shape = pick_matrices(matrices, place);
+    const struct tik_cross cross = find_cross(shape, place);
 
     struct dice dice;
     if (RANDOM)
@@ -311,6 +324,8 @@ void tik_step(const ulong count,
             s[3] = state3[at.state[3] + i];
         if (ITERATED)
             s[STATES] = iterate[element_of_matrix(place, j)];
+        if (LINES)
+            read_lines(shape, cross, j, state0 + at.state[0], state1 + at.state[1], means, s);
 
         float p = param[at.param + i];
         const float before = SUM ? sum[at.state[TIK_SUM] + i] : 0.0f;

@@ -32,6 +32,10 @@ enum tik_kernel {
     TIK_NORM_FINISH,
     TIK_GROUP_BLOCKS,
     TIK_GROUP_FACTORS,
+    TIK_ROW_SUMS,
+    TIK_COLUMN_SUMS,
+    TIK_LINE_ENDS,
+    TIK_MEANS,
     TIK_MEASURE,
     TIK_RATIOS,
     TIK_NORMALIZE,
@@ -57,6 +61,7 @@ struct tik_workspace {
     struct tik_buffer *rows;     /* struct tik_row[][TIK_ROWS]: a group each */
     struct tik_buffer *clips;    /* float[]: a unit each */
     struct tik_buffer *ratios;   /* float[]: a unit each */
+    struct tik_buffer *means;    /* float[]: a matrix each */
     struct tik_buffer *factors;  /* float[]: a unit each */
     struct tik_buffer *partials; /* struct tik_partial[]: a block each */
     struct tik_buffer *iterates[2], *grams[2]; /* float[]: matrices, and their products */
@@ -66,6 +71,7 @@ struct tik_workspace {
 /* The arrays of one piece of the store. */
 struct tik_arrays {
     struct tik_buffer *param, *grad, *state[TIK_ARRAYS];
+    struct tik_buffer *matrices; /* struct tik_matrices[]: a span each; NULL where none asks */
 };
 
 /* The spans of one piece in one scope. */
@@ -107,7 +113,7 @@ struct tik_launch {
     struct guard_scalars guard;
     uint32_t tensor_count, group_count;
     uint32_t group; /* whose rows and progress */
-    uint32_t slot;  /* of a penalty on units */
+    uint32_t slot;  /* of a penalty on units; of the state whose lines are summed */
     const struct tik_plan_values *values;
     struct tik_buffer *iterate;  /* the matrices that the rule iterates on */
     struct tik_operands product; /* of TIK_PRODUCT; spans.units counts the rows of the results */

@@ -95,7 +95,10 @@ static enum tik_status save_tensor(struct tik_optimizer *optimizer, size_t index
         if (name == NULL)
             return tik_error_memory("the name of a state", strlen(info.name));
         struct tik_tensor_view view;
-        status = tik_tensors_add(state, name, info.rank, info.shape, NULL);
+        size_t shape[TIK_MAX_RANK];
+        status = tik_optimizer_part_shape(optimizer, index, TIK_STATE + (int)slot, shape, NULL);
+        if (status == TIK_OK)
+            status = tik_tensors_add(state, name, info.rank, shape, NULL);
         if (status == TIK_OK && tik_tensors_find(state, name, &view))
             status = tik_optimizer_read(optimizer, index, TIK_STATE + (int)slot, view.data);
         free(name);
@@ -249,8 +252,8 @@ static const char *shape_text(char text[static 128], size_t rank, const size_t *
     return text;
 }
 
-static enum tik_status match_state(const struct tik_tensors *state,
-                                   const struct tik_tensor_info *info, const char *name,
+static enum tik_status match_state(const struct tik_tensors *state, size_t rank,
+                                   const size_t *shape, const char *name,
                                    struct tik_tensor_view *view)
 {
     if (!tik_tensors_find(state, name, view))
@@ -258,14 +261,11 @@ static enum tik_status match_state(const struct tik_tensors *state,
     if (view->dtype != TIK_DTYPE_F32)
         return tik_error_set(TIK_ERROR_FORMAT, "the state's tensor '%s' is of dtype %s; F32 is due",
                              name, tik_dtype_name(view->dtype));
-    if (info->rank == view->rank &&
-        (info->rank == 0 ||
-         memcmp(info->shape, view->shape, info->rank * sizeof *info->shape) == 0))
+    if (rank == view->rank && (rank == 0 || memcmp(shape, view->shape, rank * sizeof *shape) == 0))
         return TIK_OK;
     char found[128], due[128];
     return tik_error_set(TIK_ERROR_FORMAT, "the state's tensor '%s' has shape %s; %s is due", name,
-                         shape_text(found, view->rank, view->shape),
-                         shape_text(due, info->rank, info->shape));
+                         shape_text(found, view->rank, view->shape), shape_text(due, rank, shape));
 }
 
 static enum tik_status match_tensor(const struct tik_optimizer *optimizer, size_t tensor,
@@ -280,7 +280,10 @@ static enum tik_status match_tensor(const struct tik_optimizer *optimizer, size_
             return tik_error_memory("the name of a state", strlen(info.name));
         struct match *match = &matches[*count];
         *match = (struct match){.tensor = tensor, .part = TIK_STATE + (int)slot};
-        status = match_state(state, &info, name, &match->view);
+        size_t shape[TIK_MAX_RANK];
+        status = tik_optimizer_part_shape(optimizer, tensor, match->part, shape, NULL);
+        if (status == TIK_OK)
+            status = match_state(state, info.rank, shape, name, &match->view);
         *count += status == TIK_OK;
         free(name);
     }

@@ -21,7 +21,7 @@ enum tik_status tik_copies_write(struct tik_optimizer *optimizer, const struct t
     if (copy == NULL)
         return tik_error_memory("the copy of a tensor", entry->count * sizeof *copy);
     const struct copy_scalars scalars = tik_copies_scalars(group);
-    tik_copy_make(group->plan.copy, &scalars, entry->slots.first, entry->count, param, copy);
+    tik_copy_make(group->plan.copy, &scalars, entry->slot, entry->count, param, copy);
     const enum tik_status status =
         tik_piece_write(store, piece, 2 + piece->layout.states, entry->first, entry->count, copy);
     free(copy);

@@ -32,6 +32,10 @@ enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size
         return tik_error_set(TIK_ERROR_ARGUMENT, "info is NULL");
     const struct tik_entry *entry = &optimizer->store.tensors[tensor];
     const struct tik_group *group = &optimizer->groups[entry->group];
+    const bool matrix = entry->rank > 1;
+    size_t states = 0;
+    while (group->names[matrix][states] != NULL)
+        states++;
     *info = (struct tik_tensor_info){
         .name = entry->name,
         .group = entry->group,
@@ -39,8 +43,8 @@ enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer, size
         .count = entry->count,
         .shape = entry->shape,
         .active = entry->active,
-        .states = group->names,
-        .state_count = optimizer->store.pieces[entry->piece].layout.states,
+        .states = group->names[matrix],
+        .state_count = states,
     };
     return TIK_OK;
 }
@@ -276,8 +280,9 @@ enum tik_status tik_optimizer_read_ema(struct tik_optimizer *optimizer, size_t t
         return status;
     if (steps == 0)
         return tik_optimizer_read(optimizer, tensor, TIK_PARAM, values);
+    const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
     size_t slot = 0;
-    while (optimizer->store.pieces[entry->piece].layout.array[slot].number != TIK_EMA)
+    while (piece->layout.array[tik_entry_array(entry, piece, slot) - 2].number != TIK_EMA)
         slot++;
     status = tik_optimizer_read(optimizer, tensor, TIK_STATE + (int)slot, values);
     if (status == TIK_OK && group->policy.ema_debias)

@@ -89,15 +89,16 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
 /* ---- what a run reads and writes ---- */
 
 /* Not a whole number of blocks, so that the last one is short. */
-enum { COUNT = TIK_KNOWN_ANSWERS - 5, TENSORS = 4, UNITS = 2048, SLOTS = 4096, GROUPS = 2 };
+enum { COUNT = TIK_KNOWN_ANSWERS - 5, TENSORS = 6, UNITS = 4096, SLOTS = 4096, GROUPS = 2 };
 
 /* Arrays of float32: all but the low-precision copy. */
 enum { FLOATS = 2 + TIK_LOW };
 
-/* One element, rows of less than a block, columns of more, rows of nearly one. */
+/* One element, short rows, longer ones, a row of nearly one block, a column and a row of two. */
 static const struct {
     uint32_t first, length, row;
-} tensors[TENSORS] = {{0, 1, 1}, {1, 93, 31}, {94, 1030, 103}, {1124, COUNT - 1124, 989}};
+} tensors[TENSORS] = {{0, 1, 1},       {1, 93, 31},     {94, 412, 103},
+                      {506, 989, 989}, {1495, 1030, 1}, {2525, COUNT - 2525, COUNT - 2525}};
 
 struct answers {
     float array[FLOATS][COUNT]; /* param, grad, and the others by number */
@@ -112,35 +113,35 @@ struct tables {
     struct tik_spans spans[TIK_SCOPES];
     struct tik_span span[TIK_SCOPES][TENSORS];
     struct tik_tensor_blocks blocks[TENSORS]; /* in the scope of the norms */
+    struct tik_matrices matrices[TENSORS];
 };
 
 /* Units and slots in the order of the tensors; returns the number of slots. */
 static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
 {
-    uint32_t slots = 0, units = 0;
+    uint32_t units = 0, row_numbers = 0, column_numbers = 0, means = 0;
+    struct tik_tally tally = {0};
     struct tik_spans *spans = &t->spans[scope];
-    *spans = (struct tik_spans){.count = TENSORS};
     for (size_t i = 0; i < TENSORS; i++) {
         const uint32_t row = tensors[i].row, rows = tensors[i].length / row;
         struct tik_span *span = &t->span[scope][i];
         const struct tik_entry entry = {.rank = 2,
                                         .shape = (size_t[]){rows, row},
                                         .count = tensors[i].length,
-                                        .first = tensors[i].first};
+                                        .first = tensors[i].first,
+                                        .row = row_numbers,
+                                        .column = column_numbers};
         tik_span_cut(&entry, scope, span);
         span->matrix = tensors[i].first;
-        span->block = (uint32_t)spans->blocks;
-        span->order = (uint32_t)spans->units;
-        span->slot = slots;
-        span->unit = units;
-        const uint32_t blocks =
-            span->units * (uint32_t)((span->length + TIK_BLOCK - 1) / TIK_BLOCK);
-        slots += blocks;
-        spans->blocks += blocks;
-        spans->units += span->units;
+        tik_span_place(scope, span, &tally);
+        span->unit = scope == TIK_SCOPE_MATRIX ? means : units;
+        means += (uint32_t)tik_matrices_cut(&entry, means, &t->matrices[i]);
         units += row > rows ? row : rows;
+        row_numbers += rows;
+        column_numbers += row;
     }
-    return slots;
+    *spans = (struct tik_spans){.count = TENSORS, .blocks = tally.blocks, .units = tally.units};
+    return (uint32_t)tally.slots;
 }
 
 static void fill_tables(const struct tik_gather *gather, struct tables *t)
@@ -216,6 +217,9 @@ static enum tik_status upload_tables(struct run *r)
     if (status == TIK_OK)
         status =
             tik_upload(r->backend, r->tables.blocks, sizeof r->tables.blocks, &r->work.tensors);
+    if (status == TIK_OK)
+        status = tik_upload(r->backend, r->tables.matrices, sizeof r->tables.matrices,
+                            &r->arrays.matrices);
     struct tik_row rows[GROUPS * TIK_ROWS];
     memset(rows, 0, sizeof rows);
     rows[0].active = rows[TIK_ROWS].active = 1;
@@ -229,6 +233,9 @@ static enum tik_status upload_tables(struct run *r)
     if (status == TIK_OK)
         status =
             r->backend->ops->memory_create(r->backend, TENSORS * sizeof(float), &r->work.totals);
+    if (status == TIK_OK)
+        status =
+            r->backend->ops->memory_create(r->backend, TENSORS * sizeof(float), &r->work.means);
     if (status == TIK_OK && r->plan->kind == TIK_PROGRAM_STEP &&
         r->plan->variant->iteration != NULL)
         status = create_matrices(r);
@@ -318,7 +325,8 @@ static void list_iteration(struct run *r)
     struct tik_buffer *a = r->work.grams[0], *b = r->work.grams[1];
     add(r, TIK_NORMALIZE, TIK_SCOPE_TENSOR);
     for (size_t i = 0; i < TENSORS; i++) {
-        const uint32_t n = tensors[i].row, m = tensors[i].length / n;
+        const uint32_t row = tensors[i].row, rows = tensors[i].length / row;
+        const uint32_t m = row < rows ? row : rows, n = row < rows ? rows : row;
         const uint64_t at = tensors[i].first;
         const struct tik_product gram = {
             .a = at, .b = at, .m = m, .n = m, .k = n, .transposed = 1, .alpha = 1};
@@ -331,12 +339,32 @@ static void list_iteration(struct run *r)
     }
 }
 
+/* Of state 0 the rows, of state 1 the columns. */
+static void list_lines(struct run *r)
+{
+    static const struct {
+        enum tik_kernel kernel;
+        enum tik_scope scope;
+        uint32_t state;
+    } launches[] = {{TIK_ROW_SUMS, TIK_SCOPE_MATRIX_ROW, 0},
+                    {TIK_LINE_ENDS, TIK_SCOPE_MATRIX_ROW, 0},
+                    {TIK_COLUMN_SUMS, TIK_SCOPE_MATRIX_COLUMN, 1},
+                    {TIK_LINE_ENDS, TIK_SCOPE_MATRIX_COLUMN, 1},
+                    {TIK_MEANS, TIK_SCOPE_MATRIX, 0}};
+    for (size_t i = 0; i < sizeof launches / sizeof *launches; i++) {
+        add(r, launches[i].kernel, launches[i].scope);
+        r->list[r->count - 1].slot = launches[i].state;
+    }
+}
+
 static void list_step(struct run *r)
 {
     if (r->plan->packed > 0) {
         list_many(r);
         return;
     }
+    if (r->plan->variant->lines != NULL)
+        list_lines(r);
     if (r->plan->variant->measure != NULL) {
         add(r, TIK_MEASURE, TIK_SCOPE_TENSOR);
         add(r, TIK_RATIOS, TIK_SCOPE_TENSOR);
@@ -415,6 +443,7 @@ static void release(struct run *r)
     ops->memory_destroy(r->backend, r->work.control);
     ops->memory_destroy(r->backend, r->work.progress);
     ops->memory_destroy(r->backend, r->work.rows);
+    ops->memory_destroy(r->backend, r->arrays.matrices);
 }
 
 static enum tik_status run_plan(struct tik_backend *backend, const struct tik_plan *plan,

@@ -263,8 +263,11 @@ enum tik_status tik_optimizer_add_group(struct tik_optimizer *optimizer,
     tik_plan_make(policy, &optimizer->gather, optimizer->options.report, &made->plan);
     struct tik_array arrays[TIK_ARRAYS];
     const size_t count = tik_plan_arrays(&made->plan, arrays);
-    for (size_t k = 0; k < count; k++)
-        made->names[k] = arrays[k].name;
+    for (size_t k = 0, vectors = 0; k < count; k++) {
+        made->names[1][k] = arrays[k].name;
+        if (arrays[k].extent != TIK_EACH_COLUMN)
+            made->names[0][vectors++] = arrays[k].of_vector;
+    }
     memcpy(made->carried[0], policy->rule->carried_initial, sizeof made->carried[0]);
     if (group != NULL)
         *group = optimizer->group_count;
@@ -363,6 +366,7 @@ static void lay_out(const struct tik_group *group, struct tik_layout *layout)
     for (size_t k = 0; k < layout->count; k++) {
         const size_t number = layout->array[k].number;
         layout->states += layout->array[k].name != NULL;
+        layout->lines |= layout->array[k].extent != TIK_EACH_ELEMENT;
         if (number < TIK_MAX_STATES)
             layout->start[k] = (struct tik_start){
                 .value = initial[number],
@@ -429,22 +433,39 @@ enum tik_status tik_optimizer_set_active(struct tik_optimizer *optimizer, size_t
 }
 
 /* The array of a part, as tik_piece_read counts them. */
-static enum tik_status find_part(struct tik_optimizer *optimizer, size_t tensor, int part,
+static enum tik_status find_part(const struct tik_optimizer *optimizer, size_t tensor, int part,
                                  size_t *array)
 {
     const enum tik_status status = tik_optimizer_check_tensor(optimizer, tensor);
     if (status != TIK_OK)
         return status;
     const struct tik_entry *entry = &optimizer->store.tensors[tensor];
-    const struct tik_layout *layout = &optimizer->store.pieces[entry->piece].layout;
+    const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
+    const struct tik_layout *layout = &piece->layout;
     const bool copies = layout->count > layout->states;
-    if (part < (copies ? TIK_COPY : TIK_PARAM) || part >= (int)layout->states)
+    size_t states = 0;
+    while (tik_entry_array(entry, piece, states) < 2 + TIK_ARRAYS)
+        states++;
+    if (part < (copies ? TIK_COPY : TIK_PARAM) || part >= (int)states)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "part %d of tensor %s: allowed is TIK_PARAM, TIK_GRAD, and TIK_STATE "
                              "+ slot for its %zu states%s",
-                             part, entry->name, layout->states,
+                             part, entry->name, states,
                              copies ? ", and TIK_COPY" : "; it has no copy");
-    *array = part == TIK_COPY ? 2 + layout->states : (size_t)(part - TIK_PARAM);
+    if (part >= TIK_STATE)
+        *array = tik_entry_array(entry, piece, (size_t)part);
+    else
+        *array = part == TIK_COPY ? 2 + layout->states : (size_t)(part - TIK_PARAM);
+    return TIK_OK;
+}
+
+/* Likewise, of tensors that lie where steps are taken. */
+static enum tik_status reach_part(struct tik_optimizer *optimizer, size_t tensor, int part,
+                                  size_t *array)
+{
+    const enum tik_status status = find_part(optimizer, tensor, part, array);
+    if (status != TIK_OK)
+        return status;
     const enum tik_status whole = tik_optimizer_check(optimizer);
     return whole == TIK_OK ? tik_optimizer_settle(optimizer, tik_optimizer_commit(optimizer))
                            : whole;
@@ -458,7 +479,8 @@ static enum tik_status write_array(struct tik_optimizer *optimizer, const struct
     const struct tik_piece *piece = &store->pieces[entry->piece];
     enum tik_status status = array == 0 ? tik_guard_learn(optimizer) : TIK_OK;
     if (status == TIK_OK)
-        status = tik_piece_write(store, piece, array, entry->first, entry->count, values);
+        status = tik_piece_write(store, piece, array, tik_entry_first(entry, piece, array),
+                                 tik_entry_numbers(entry, piece, array), values);
     const bool untouched = array == 0 && optimizer->groups[entry->group].steps == 0;
     for (size_t k = 0; k < piece->layout.count && untouched && status == TIK_OK; k++)
         if (piece->layout.start[k].param && piece->layout.start[k].copy == NULL)
@@ -473,11 +495,12 @@ enum tik_status tik_optimizer_write(struct tik_optimizer *optimizer, size_t tens
     if (part == TIK_COPY)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "part TIK_COPY is not written: it follows the parameter, TIK_PARAM");
-    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    const enum tik_status status = reach_part(optimizer, tensor, part, &array);
     if (status != TIK_OK)
         return status;
     const struct tik_entry *entry = &optimizer->store.tensors[tensor];
-    if (entry->count == 0)
+    const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
+    if (tik_entry_numbers(entry, piece, array) == 0)
         return TIK_OK;
     if (values == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "values for tensor %s is NULL", entry->name);
@@ -488,24 +511,26 @@ enum tik_status tik_optimizer_read(struct tik_optimizer *optimizer, size_t tenso
                                    void *values)
 {
     size_t array = 0;
-    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    const enum tik_status status = reach_part(optimizer, tensor, part, &array);
     if (status != TIK_OK)
         return status;
     const struct tik_entry *entry = &optimizer->store.tensors[tensor];
-    if (entry->count == 0)
+    const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
+    if (tik_entry_numbers(entry, piece, array) == 0)
         return TIK_OK;
     if (values == NULL)
         return tik_error_set(TIK_ERROR_ARGUMENT, "values for tensor %s is NULL", entry->name);
-    return tik_optimizer_settle(
-        optimizer, tik_piece_read(&optimizer->store, &optimizer->store.pieces[entry->piece], array,
-                                  entry->first, entry->count, values));
+    return tik_optimizer_settle(optimizer,
+                                tik_piece_read(&optimizer->store, piece, array,
+                                               tik_entry_first(entry, piece, array),
+                                               tik_entry_numbers(entry, piece, array), values));
 }
 
 enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t tensor, int part,
                                      struct _cl_mem **buffer, size_t *offset)
 {
     size_t array = 0;
-    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    const enum tik_status status = reach_part(optimizer, tensor, part, &array);
     if (status != TIK_OK)
         return status;
     if (buffer == NULL || offset == NULL)
@@ -517,7 +542,27 @@ enum tik_status tik_optimizer_buffer(struct tik_optimizer *optimizer, size_t ten
     struct tik_buffer *memory = tik_piece_array(piece, array, &begin);
     const bool host = piece->kind == TIK_MEMORY_HOST && array < 2;
     *buffer = host || piece->stream != NULL ? NULL : optimizer->backend->ops->memory_handle(memory);
-    *offset = (size_t)(begin + entry->first);
+    *offset = (size_t)(begin + tik_entry_first(entry, piece, array));
+    return TIK_OK;
+}
+
+enum tik_status tik_optimizer_part_shape(const struct tik_optimizer *optimizer, size_t tensor,
+                                         int part, size_t *shape, size_t *count)
+{
+    size_t array = 0;
+    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    if (status != TIK_OK)
+        return status;
+    const struct tik_entry *entry = &optimizer->store.tensors[tensor];
+    const struct tik_piece *piece = &optimizer->store.pieces[entry->piece];
+    const enum tik_extent extent =
+        array < 2 || entry->rank < 2 ? TIK_EACH_ELEMENT : piece->layout.array[array - 2].extent;
+    for (size_t d = 0; shape != NULL && d < entry->rank; d++)
+        shape[d] = entry->shape[d];
+    if (shape != NULL && extent != TIK_EACH_ELEMENT)
+        shape[entry->rank - (extent == TIK_EACH_ROW ? 1u : 2u)] = 1;
+    if (count != NULL)
+        *count = tik_entry_numbers(entry, piece, array);
     return TIK_OK;
 }
 
@@ -525,7 +570,7 @@ enum tik_status tik_optimizer_host(struct tik_optimizer *optimizer, size_t tenso
                                    void **values)
 {
     size_t array = 0;
-    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    const enum tik_status status = reach_part(optimizer, tensor, part, &array);
     if (status != TIK_OK)
         return status;
     if (values == NULL)
@@ -538,7 +583,8 @@ enum tik_status tik_optimizer_host(struct tik_optimizer *optimizer, size_t tenso
             ? (char *)tik_stream_array(piece, array)
             : optimizer->backend->ops->memory_host(tik_piece_array(piece, array, &begin));
     const size_t size = tik_layout_size(&piece->layout, array);
-    *values = memory != NULL ? memory + (begin + entry->first) * size : NULL;
+    *values =
+        memory != NULL ? memory + (begin + tik_entry_first(entry, piece, array)) * size : NULL;
     return TIK_OK;
 }
 

@@ -13,7 +13,8 @@
 struct tik_group {
     struct tik_policy policy;
     struct tik_plan plan;
-    const char *names[TIK_ARRAYS + 1]; /* of the arrays that the plan has beside param and grad */
+    /* Of the arrays that a vector and a matrix have under the plan beside param and grad. */
+    const char *names[2][TIK_ARRAYS + 1];
     struct tik_schedule schedule;
     struct tik_program *program;
     struct tik_plan compiled;                     /* of the program */

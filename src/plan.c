@@ -147,18 +147,33 @@ size_t tik_plan_coupled_group(const struct tik_plan *plan)
     return slot;
 }
 
+/* The states of the rule's form. */
+static struct tik_array state_array(const struct tik_variant *variant, size_t k)
+{
+    struct tik_array array = {.number = k,
+                              .size = sizeof(float),
+                              .name = variant->states[k],
+                              .of_vector = variant->states[k]};
+    if (variant->extents != NULL)
+        array.extent = variant->extents[k];
+    if (variant->lines != NULL)
+        array.of_vector = array.extent == TIK_EACH_ROW ? variant->lines->of_vector : NULL;
+    return array;
+}
+
 size_t tik_plan_arrays(const struct tik_plan *plan, struct tik_array arrays[TIK_ARRAYS])
 {
     size_t count = 0;
     for (; count < plan->variant->state_count; count++)
-        arrays[count] = (struct tik_array){count, sizeof(float), plan->variant->states[count]};
+        arrays[count] = state_array(plan->variant, count);
     const struct {
         bool used;
         struct tik_array array;
-    } others[] = {{plan->gather.mean, {TIK_SUM, sizeof(float), "grad_sum"}},
-                  {plan->ema, {TIK_EMA, sizeof(float), "ema"}},
-                  {plan->cumulative, {TIK_PAID, sizeof(float), "q"}},
-                  {plan->copy != NULL, {TIK_LOW, sizeof(uint16_t), NULL}}};
+    } others[] = {
+        {plan->gather.mean, {TIK_SUM, sizeof(float), "grad_sum", "grad_sum", TIK_EACH_ELEMENT}},
+        {plan->ema, {TIK_EMA, sizeof(float), "ema", "ema", TIK_EACH_ELEMENT}},
+        {plan->cumulative, {TIK_PAID, sizeof(float), "q", "q", TIK_EACH_ELEMENT}},
+        {plan->copy != NULL, {TIK_LOW, sizeof(uint16_t), NULL, NULL, TIK_EACH_ELEMENT}}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].used)
             arrays[count++] = others[i].array;
@@ -270,13 +285,22 @@ static void add_clip(struct text *text, const struct tik_plan *plan)
         unit_names[grouped ? plan->penalty[coupled].scope : TIK_SCOPE_TENSOR]);
 }
 
+/* States by row and column are not an element's to read or to store. */
+static void add_lines(struct text *text, const struct tik_line_form *lines)
+{
+    add(text, " -DLINES=%d", lines != NULL);
+    if (lines != NULL)
+        add(text, " -DLINE=%s -DMEAN=%s", lines->line, lines->mean);
+}
+
 static void add_measure(struct text *text, const struct tik_variant *variant)
 {
     static const struct tik_measure none = {.measure = "measure_none", .ratio_of = "ratio_of_none"};
     const struct tik_measure *measure = variant->measure != NULL ? variant->measure : &none;
     const struct tik_iteration *iteration = variant->iteration;
-    add(text, " -DSTATES=%zu -DSTORED=%zu -DRATIO=%d -DRATIO_IN=%s", variant->state_count,
-        variant->state_count - measure->states, measure->ratio_in != NULL,
+    const size_t states = variant->lines != NULL ? 0 : variant->state_count;
+    add(text, " -DSTATES=%zu -DSTORED=%zu -DRATIO=%d -DRATIO_IN=%s", states,
+        states - measure->states, measure->ratio_in != NULL,
         stage_name(measure->ratio_in, "ratio_none"));
     add(text, " -DMEASURE=%s -DRATIO_OF=%s -DMEASURES=%zu -DMEASURED=%zu", measure->measure,
         measure->ratio_of, measure->reads, measure->states);
@@ -293,6 +317,7 @@ static void define_step(struct text *text, const struct tik_plan *plan)
         plan->variant->stage, plan->rule->stem, subtraction(plan),
         stage_name(plan->variant->after, "after_none"));
     add_measure(text, plan->variant);
+    add_lines(text, plan->variant->lines);
     add(text, " -DRATE=%s -DPAID=%d",
         stage_name(plan->diagonal ? plan->variant->rate : NULL, "rate_none"), plan->cumulative);
     add(text, " -DSUM=%d -DEMA=%d -DREPORT=%d -DLATE=%d -DSTATES_AFTER=%zu", plan->gather.mean,

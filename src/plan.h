@@ -99,12 +99,15 @@ size_t tik_plan_coupled_group(const struct tik_plan *plan);
 
 /*
  * Arrays that a tensor under the plan has beside parameter and gradient, in the order in which they
- * are stored: the states, and the low-precision copy, which is none. Returns how many.
+ * are stored: the states, and the low-precision copy, which is none. A vector has none by column.
+ * Returns how many.
  */
 struct tik_array {
-    size_t number;    /* in the kernels, below TIK_ARRAYS */
-    size_t size;      /* bytes of an element */
-    const char *name; /* of a state; NULL: it is none */
+    size_t number;          /* in the kernels, below TIK_ARRAYS */
+    size_t size;            /* bytes of a number */
+    const char *name;       /* of a state; NULL: it is none */
+    const char *of_vector;  /* its name in a vector */
+    enum tik_extent extent; /* how many numbers of a tensor it has */
 };
 
 size_t tik_plan_arrays(const struct tik_plan *plan, struct tik_array arrays[TIK_ARRAYS]);

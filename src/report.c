@@ -17,11 +17,11 @@ static float sum_blocks(const struct tik_store *store, size_t group,
         const struct tik_entry *entry = &store->tensors[t];
         if (entry->group != group || !entry->active)
             continue;
-        for (uint32_t b = 0; b < entry->slots.count; b++) {
-            const struct tik_partial *partial = &partials[entry->slots.first + b];
+        for (uint32_t b = 0; b < tik_entry_blocks(entry); b++) {
+            const struct tik_partial *partial = &partials[entry->slot + b];
             blocks[b] = penalty ? partial->penalty : partial->squares;
         }
-        totals[count++] = tik_row_sum(blocks, entry->slots.count);
+        totals[count++] = tik_row_sum(blocks, tik_entry_blocks(entry));
     }
     return tik_row_sum(totals, count);
 }
@@ -34,8 +34,8 @@ static void count_elements(const struct tik_store *store, size_t group,
         if (entry->group != group || !entry->active)
             continue;
         report->count += entry->count;
-        for (uint32_t b = 0; b < entry->slots.count; b++)
-            report->zeros += partials[entry->slots.first + b].zeros;
+        for (uint32_t b = 0; b < tik_entry_blocks(entry); b++)
+            report->zeros += partials[entry->slot + b].zeros;
     }
 }
 

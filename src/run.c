@@ -10,6 +10,10 @@ const char *const tik_kernel_names[TIK_KERNELS] = {
     [TIK_NORM_FINISH] = "tik_norm_finish",
     [TIK_GROUP_BLOCKS] = "tik_group_blocks",
     [TIK_GROUP_FACTORS] = "tik_group_factors",
+    [TIK_ROW_SUMS] = "tik_row_sums",
+    [TIK_COLUMN_SUMS] = "tik_column_sums",
+    [TIK_LINE_ENDS] = "tik_line_ends",
+    [TIK_MEANS] = "tik_means",
     [TIK_MEASURE] = "tik_measure",
     [TIK_RATIOS] = "tik_ratios",
     [TIK_NORMALIZE] = "tik_normalize",
@@ -266,12 +270,33 @@ static void add_step(struct list *list, struct tik_program *program, size_t i,
         l->spans = piece->runs;
 }
 
+/* Lines of one scope, where the piece has any; those of several blocks end in a second launch. */
+static void add_scope(struct list *list, size_t i, enum tik_kernel kernel, enum tik_scope scope,
+                      size_t state)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    struct tik_program *program = list->view->program(list->view->self, piece->group);
+    if (piece->spans[scope].blocks > 0)
+        add(list, kernel, program, i, scope, state);
+    if (piece->spans[scope].units > 0 && kernel != TIK_MEANS)
+        add(list, TIK_LINE_ENDS, program, i, scope, state);
+}
+
+static void add_lines(struct list *list, size_t i)
+{
+    add_scope(list, i, TIK_ROW_SUMS, TIK_SCOPE_MATRIX_ROW, 0);
+    add_scope(list, i, TIK_COLUMN_SUMS, TIK_SCOPE_MATRIX_COLUMN, 1);
+    add_scope(list, i, TIK_MEANS, TIK_SCOPE_MATRIX, 0);
+}
+
 static void add_piece(struct list *list, size_t i)
 {
     const size_t group = list->optimizer->store.pieces[i].group;
     const struct tik_plan *plan = &list->optimizer->groups[group].plan;
     struct tik_program *program = list->view->program(list->view->self, group);
     add_penalties(list, i, true);
+    if (plan->variant->lines != NULL)
+        add_lines(list, i);
     struct tik_buffer *iterate = NULL;
     if (plan->variant->measure != NULL)
         iterate = add_measure(list, i, program, plan->variant->iteration != NULL);

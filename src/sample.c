@@ -39,13 +39,16 @@ static enum tik_status check_whole(const struct tik_optimizer *optimizer)
 {
     for (size_t g = 0; g < optimizer->group_count; g++) {
         const struct tik_plan *plan = &optimizer->groups[g].plan;
-        if (plan->variant->iteration != NULL)
+        const char *what = plan->variant->iteration != NULL ? "iterates on whole matrices"
+                           : plan->variant->lines != NULL
+                               ? "keeps numbers of whole rows and columns"
+                               : NULL;
+        if (what != NULL)
             return tik_error_set(
                 TIK_ERROR_ARGUMENT,
-                "verify is TIK_VERIFY_SAMPLE, and rule %s of group %zu iterates on "
-                "whole matrices: a block cannot be judged by itself; use "
-                "TIK_VERIFY_ALL or TIK_VERIFY_OFF",
-                plan->rule->info.name, g);
+                "verify is TIK_VERIFY_SAMPLE, and rule %s of group %zu %s: a block "
+                "cannot be judged by itself; use TIK_VERIFY_ALL or TIK_VERIFY_OFF",
+                plan->rule->info.name, g, what);
         for (size_t i = 0; i < plan->penalty_count; i++)
             if (plan->penalty[i].group != NULL && !plan->penalty[i].group_coupled)
                 return tik_error_set(TIK_ERROR_ARGUMENT,

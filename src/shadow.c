@@ -54,6 +54,10 @@ static enum tik_status copy_spans(struct tik_shadow *shadow, size_t i)
                 shadow->scalar, piece->table[scope],
                 piece->spans[scope].count * sizeof **piece->table, &copy->spans[scope].table);
     }
+    if (status == TIK_OK && piece->matrices != NULL)
+        status = shadow->scalar->ops->memory_wrap(
+            shadow->scalar, piece->matrices,
+            piece->spans[TIK_SCOPE_TENSOR].count * sizeof *piece->matrices, &copy->arrays.matrices);
     return status;
 }
 
@@ -65,11 +69,12 @@ static enum tik_status copy_piece(struct tik_shadow *shadow, size_t i)
 
     enum tik_status status = copy_spans(shadow, i);
     for (size_t k = 0; k < part_count(piece) && status == TIK_OK; k++) {
-        const size_t bytes = piece->elements * tik_layout_size(&piece->layout, k);
+        const size_t numbers = tik_piece_numbers(piece, k);
+        const size_t bytes = numbers * tik_layout_size(&piece->layout, k);
         copy->values[k] = malloc(bytes > 0 ? bytes : 1);
         if (copy->values[k] == NULL)
             return tik_error_memory("the scalar path's copy of a group", bytes);
-        status = tik_piece_read(&optimizer->store, piece, k, 0, piece->elements, copy->values[k]);
+        status = tik_piece_read(&optimizer->store, piece, k, 0, numbers, copy->values[k]);
         if (status == TIK_OK)
             status = shadow->scalar->ops->memory_wrap(shadow->scalar, copy->values[k], bytes,
                                                       array_of(copy, piece, k));
@@ -178,6 +183,7 @@ static void destroy_piece(struct tik_backend *scalar, struct shadow_piece *piece
     ops->memory_destroy(scalar, piece->arrays.grad);
     for (size_t k = 0; k < TIK_ARRAYS; k++)
         ops->memory_destroy(scalar, piece->arrays.state[k]);
+    ops->memory_destroy(scalar, piece->arrays.matrices);
     for (size_t scope = 0; scope < TIK_SCOPES; scope++)
         ops->memory_destroy(scalar, piece->spans[scope].table);
     for (size_t k = 0; k < TIK_MAX_PARTS; k++)
@@ -299,16 +305,18 @@ enum tik_status tik_shadow_compare(struct tik_shadow *shadow, uint64_t *words, u
         if (there == NULL)
             return tik_error_memory("a tensor to compare", entry->count * sizeof(float));
         for (size_t k = 0; k < part_count(piece) && status == TIK_OK; k++) {
-            if (k == 1 && !store->writes_grad)
+            if ((k == 1 && !store->writes_grad) || !tik_entry_has(entry, piece, k))
                 continue;
-            status = tik_piece_read(store, piece, k, entry->first, entry->count, there);
+            const uint64_t first = tik_entry_first(entry, piece, k);
+            const size_t count = tik_entry_numbers(entry, piece, k);
+            status = tik_piece_read(store, piece, k, first, count, there);
             if (status != TIK_OK)
                 break;
             const char *here = shadow->pieces[entry->piece].values[k];
-            here += entry->first * tik_layout_size(&piece->layout, k);
-            *mismatches += tik_verify_array(&piece->layout, k, there, here, entry->count, loose,
+            here += first * tik_layout_size(&piece->layout, k);
+            *mismatches += tik_verify_array(&piece->layout, k, there, here, count, loose,
                                             follows_param(&piece->layout, k) ? slack : 0);
-            *words += entry->count;
+            *words += count;
         }
         free(there);
     }
@@ -338,8 +346,8 @@ static enum tik_status store_pieces(struct tik_shadow *shadow)
     for (size_t i = 0; i < shadow->piece_count; i++) {
         const struct tik_piece *piece = &store->pieces[i];
         for (size_t k = 0; k < part_count(piece) && status == TIK_OK; k++)
-            if ((k != 1 || store->writes_grad) && piece->elements > 0)
-                status = tik_piece_write(store, piece, k, 0, piece->elements,
+            if ((k != 1 || store->writes_grad) && tik_piece_numbers(piece, k) > 0)
+                status = tik_piece_write(store, piece, k, 0, tik_piece_numbers(piece, k),
                                          shadow->pieces[i].values[k]);
     }
     return status;

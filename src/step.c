@@ -187,6 +187,9 @@ void tik_optimizer_needs(const struct tik_optimizer *optimizer, struct tik_needs
             planes = 2;
         }
         needs->iterates |= plan->variant->iteration != NULL;
+        for (enum tik_scope scope = TIK_SCOPE_MATRIX_ROW; scope < TIK_SCOPES; scope++)
+            needs->scopes[scope] |= plan->variant->lines != NULL;
+        needs->means |= plan->variant->lines != NULL;
         needs->planes = needs->planes > planes ? needs->planes : planes;
     }
 }

@@ -31,8 +31,8 @@ static void drop_staged(struct tik_piece *piece)
     for (size_t k = 0; k < TIK_MAX_PARTS; k++) {
         free(piece->staged[k]);
         piece->staged[k] = NULL;
+        piece->staged_capacity[k] = 0;
     }
-    piece->staged_capacity = 0;
 }
 
 static void free_entry(struct tik_entry *entry)
@@ -47,6 +47,8 @@ void tik_store_finish(struct tik_store *store)
         struct tik_piece *piece = &store->pieces[i];
         release_arrays(store, piece);
         drop_staged(piece);
+        release(store, &piece->memory.matrices);
+        free(piece->matrices);
         for (size_t scope = 0; scope < TIK_SCOPES; scope++) {
             release(store, &piece->spans[scope].table);
             free(piece->table[scope]);
@@ -100,33 +102,35 @@ size_t tik_layout_size(const struct tik_layout *layout, size_t array)
     return array < 2 ? sizeof(float) : layout->array[array - 2].size;
 }
 
-static enum tik_status stage_room(struct tik_piece *piece, const struct tik_layout *layout,
-                                  size_t elements)
+/* Room for `numbers` in a staged array; zeros where it is new. */
+static enum tik_status stage_array(struct tik_piece *piece, size_t array, size_t numbers)
 {
-    for (size_t k = 0; k < 2 + layout->count; k++)
-        if (is_staged(layout, k) && piece->staged[k] == NULL && piece->staged_capacity > 0) {
-            const size_t bytes = piece->staged_capacity * tik_layout_size(layout, k);
-            piece->staged[k] = calloc(1, bytes);
-            if (piece->staged[k] == NULL)
-                return tik_error_memory("the arena of a group", bytes);
-        }
-    if (elements <= piece->staged_capacity)
+    const size_t before = piece->staged_capacity[array];
+    if (piece->staged[array] != NULL && numbers <= before)
         return TIK_OK;
-    size_t capacity = piece->staged_capacity == 0 ? 1024 : 2 * piece->staged_capacity;
-    capacity = capacity < elements ? elements : capacity;
-    for (size_t k = 0; k < 2 + layout->count; k++) {
-        if (piece->staged[k] == NULL && !is_staged(layout, k))
-            continue;
-        const size_t size = tik_layout_size(layout, k);
-        unsigned char *grown = realloc(piece->staged[k], capacity * size);
-        if (grown == NULL)
-            return tik_error_memory("the arena of a group", capacity * size);
-        memset(grown + piece->staged_capacity * size, 0,
-               (capacity - piece->staged_capacity) * size);
-        piece->staged[k] = grown;
-    }
-    piece->staged_capacity = capacity;
+    size_t capacity = before == 0 ? 1024 : 2 * before;
+    capacity = capacity < numbers ? numbers : capacity;
+    const size_t size = tik_layout_size(&piece->layout, array);
+    unsigned char *grown = realloc(piece->staged[array], capacity * size);
+    if (grown == NULL)
+        return tik_error_memory("the arena of a group", capacity * size);
+    memset(grown + before * size, 0, (capacity - before) * size);
+    piece->staged[array] = grown;
+    piece->staged_capacity[array] = capacity;
     return TIK_OK;
+}
+
+/* For a tensor that is to end at these numbers. */
+static enum tik_status stage_room(struct tik_piece *piece, const struct tik_layout *layout,
+                                  size_t elements, const size_t numbers[TIK_EXTENTS])
+{
+    enum tik_status status = TIK_OK;
+    for (size_t k = 0; k < 2 + layout->count && status == TIK_OK; k++) {
+        const enum tik_extent extent = k < 2 ? TIK_EACH_ELEMENT : layout->array[k - 2].extent;
+        if (piece->staged[k] != NULL || is_staged(layout, k))
+            status = stage_array(piece, k, extent == TIK_EACH_ELEMENT ? elements : numbers[extent]);
+    }
+    return status;
 }
 
 static struct tik_buffer **array_of(struct tik_piece *piece, size_t array)
@@ -146,24 +150,102 @@ struct tik_buffer *tik_piece_array(const struct tik_piece *piece, size_t array, 
                       : piece->memory.state[piece->layout.array[array - 2].number];
 }
 
+/* ---- numbers of arrays ---- */
+
+static enum tik_extent extent_of(const struct tik_piece *piece, size_t array)
+{
+    return array < 2 ? TIK_EACH_ELEMENT : piece->layout.array[array - 2].extent;
+}
+
+size_t tik_piece_numbers(const struct tik_piece *piece, size_t array)
+{
+    const enum tik_extent extent = extent_of(piece, array);
+    return extent == TIK_EACH_ELEMENT ? piece->elements : piece->numbers[extent];
+}
+
+/* What one of its last two dimensions leaves, the last or the one before, where it has so many. */
+static size_t count_numbers(const struct tik_entry *entry, enum tik_extent extent)
+{
+    if (extent == TIK_EACH_ELEMENT || entry->rank < 2)
+        return extent == TIK_EACH_COLUMN ? 0 : entry->count;
+    const size_t left_out = entry->rank - (extent == TIK_EACH_ROW ? 1u : 2u);
+    size_t count = 1;
+    for (size_t d = 0; d < entry->rank; d++)
+        count *= d == left_out ? 1 : entry->shape[d];
+    return count;
+}
+
+uint32_t tik_entry_blocks(const struct tik_entry *entry)
+{
+    return (uint32_t)((entry->count + TIK_BLOCK - 1) / TIK_BLOCK);
+}
+
+bool tik_entry_has(const struct tik_entry *entry, const struct tik_piece *piece, size_t array)
+{
+    return extent_of(piece, array) != TIK_EACH_COLUMN || entry->rank >= 2;
+}
+
+size_t tik_entry_numbers(const struct tik_entry *entry, const struct tik_piece *piece, size_t array)
+{
+    return count_numbers(entry, extent_of(piece, array));
+}
+
+uint64_t tik_entry_first(const struct tik_entry *entry, const struct tik_piece *piece, size_t array)
+{
+    const enum tik_extent extent = extent_of(piece, array);
+    if (extent == TIK_EACH_ELEMENT)
+        return entry->first;
+    return extent == TIK_EACH_ROW ? entry->row : entry->column;
+}
+
+size_t tik_entry_array(const struct tik_entry *entry, const struct tik_piece *piece, size_t slot)
+{
+    for (size_t array = 2; array < 2 + piece->layout.states; array++)
+        if (tik_entry_has(entry, piece, array) && slot-- == 0)
+            return array;
+    return 2 + TIK_ARRAYS;
+}
+
+/* Where the tensor's rows and columns begin in arrays that have a number each, and where they end. */
+static enum tik_status place_numbers(const struct tik_piece *piece, struct tik_entry *entry,
+                                     size_t ends[TIK_EXTENTS])
+{
+    memcpy(ends, piece->numbers, sizeof piece->numbers);
+    if (!piece->layout.lines)
+        return TIK_OK;
+    entry->row = (uint32_t)ends[TIK_EACH_ROW];
+    entry->column = (uint32_t)ends[TIK_EACH_COLUMN];
+    for (enum tik_extent extent = TIK_EACH_ROW; extent <= TIK_EACH_COLUMN; extent++) {
+        ends[extent] += count_numbers(entry, extent);
+        if (ends[extent] > UINT32_MAX - TIK_BLOCK)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "tensor %s: the states of its rule have a number each row and "
+                                 "each column, and a group may have 2^32 of them; with this it has "
+                                 "%zu",
+                                 entry->name, ends[extent]);
+    }
+    return TIK_OK;
+}
+
 /* Reads a committed arena back, since it has to grow. */
 static enum tik_status unstage(struct tik_store *store, struct tik_piece *piece)
 {
     for (size_t k = 0; k < 2 + piece->layout.count; k++) {
-        const size_t bytes = piece->elements * tik_layout_size(&piece->layout, k);
+        const size_t numbers = tik_piece_numbers(piece, k);
+        const size_t bytes = numbers * tik_layout_size(&piece->layout, k);
         piece->staged[k] = malloc(bytes > 0 ? bytes : 1);
         if (piece->staged[k] == NULL) {
             drop_staged(piece);
             return tik_error_memory("the arena of a group", bytes);
         }
         const enum tik_status status =
-            tik_piece_read(store, piece, k, 0, piece->elements, piece->staged[k]);
+            tik_piece_read(store, piece, k, 0, numbers, piece->staged[k]);
         if (status != TIK_OK) {
             drop_staged(piece);
             return status;
         }
+        piece->staged_capacity[k] = numbers;
     }
-    piece->staged_capacity = piece->elements;
     release_arrays(store, piece);
     return TIK_OK;
 }
@@ -197,16 +279,15 @@ static enum tik_status new_piece(struct tik_store *store, size_t group,
 }
 
 /* The elements of a tensor's array where it starts. */
-static void start_at(const struct tik_start *start, const struct tik_entry *entry,
+static void start_at(const struct tik_start *start, size_t numbers, const struct tik_entry *entry,
                      const float *param, void *values)
 {
     if (start->copy != NULL) {
-        tik_copy_make(start->copy, &start->scalars, entry->slots.first, entry->count, param,
-                      values);
+        tik_copy_make(start->copy, &start->scalars, entry->slot, entry->count, param, values);
         return;
     }
     float *floats = values;
-    for (size_t i = 0; i < entry->count; i++)
+    for (size_t i = 0; i < numbers; i++)
         floats[i] = start->param ? param[i] : start->value;
 }
 
@@ -225,8 +306,11 @@ static enum tik_status place_in_arena(struct tik_store *store, size_t group,
     if (piece->committed)
         status = unstage(store, piece);
     const size_t end = piece->elements + round_up(entry->count);
+    size_t ends[TIK_EXTENTS];
     if (status == TIK_OK)
-        status = stage_room(piece, layout, end);
+        status = place_numbers(piece, entry, ends);
+    if (status == TIK_OK)
+        status = stage_room(piece, layout, end, ends);
     if (status != TIK_OK)
         return status;
     entry->piece = (uint32_t)number;
@@ -236,9 +320,11 @@ static enum tik_status place_in_arena(struct tik_store *store, size_t group,
         memcpy(param, tensor->param, entry->count * sizeof(float));
     for (size_t k = 2; k < 2 + layout->count; k++)
         if (is_staged(layout, k))
-            start_at(&layout->start[k - 2], entry, param,
-                     (char *)piece->staged[k] + entry->first * tik_layout_size(layout, k));
+            start_at(&layout->start[k - 2], tik_entry_numbers(entry, piece, k), entry, param,
+                     (char *)piece->staged[k] +
+                         tik_entry_first(entry, piece, k) * tik_layout_size(layout, k));
     piece->elements = end;
+    memcpy(piece->numbers, ends, sizeof ends);
     return TIK_OK;
 }
 
@@ -247,9 +333,9 @@ static enum tik_status create_states(struct tik_store *store, struct tik_piece *
     const struct tik_backend_ops *ops = store->backend->ops;
     enum tik_status status = TIK_OK;
     for (size_t k = 2; k < 2 + piece->layout.count && status == TIK_OK; k++)
-        status =
-            ops->memory_create(store->backend, piece->elements * tik_layout_size(&piece->layout, k),
-                               array_of(piece, k));
+        status = ops->memory_create(
+            store->backend, tik_piece_numbers(piece, k) * tik_layout_size(&piece->layout, k),
+            array_of(piece, k));
     return status;
 }
 
@@ -273,12 +359,13 @@ static enum tik_status fill_states(struct tik_store *store, struct tik_piece *pi
         const struct tik_start *start = &piece->layout.start[k - 2];
         if (!is_staged(&piece->layout, k) || piece->elements == 0)
             continue;
+        const size_t numbers = tik_piece_numbers(piece, k);
         if (start->param)
-            status = tik_piece_read(store, piece, 0, 0, piece->elements, param);
+            status = tik_piece_read(store, piece, 0, 0, numbers, param);
         if (status != TIK_OK)
             break;
-        start_at(start, entry, param, values);
-        status = tik_piece_write(store, piece, k, 0, piece->elements, values);
+        start_at(start, numbers, entry, param, values);
+        status = tik_piece_write(store, piece, k, 0, numbers, values);
     }
     return status;
 }
@@ -331,8 +418,11 @@ static enum tik_status place_alone(struct tik_store *store, size_t group,
     struct tik_piece *piece = &store->pieces[entry->piece];
     piece->elements = entry->count;
     piece->committed = true;
-
-    status = take_memory(store, piece, tensor);
+    size_t ends[TIK_EXTENTS];
+    status = place_numbers(piece, entry, ends);
+    memcpy(piece->numbers, ends, sizeof ends);
+    if (status == TIK_OK)
+        status = take_memory(store, piece, tensor);
     if (status == TIK_OK)
         status = create_states(store, piece);
     if (status == TIK_OK)
@@ -368,8 +458,7 @@ enum tik_status tik_store_add(struct tik_store *store, size_t group,
         .group = (uint32_t)group, .rank = (uint8_t)tensor->rank, .count = 1, .active = true};
     for (size_t d = 0; d < tensor->rank; d++)
         entry.count *= tensor->shape[d];
-    entry.slots.first = (uint32_t)store->slots;
-    entry.slots.count = (uint32_t)((entry.count + TIK_BLOCK - 1) / TIK_BLOCK);
+    entry.slot = (uint32_t)store->slots;
 
     enum tik_status status =
         reserve((void **)&store->tensors, store->tensor_count, &store->tensor_capacity,
@@ -391,7 +480,7 @@ enum tik_status tik_store_add(struct tik_store *store, size_t group,
     store->tensors[store->tensor_count] = entry;
     tik_names_add(&store->names, store->tensors, store->tensor_count);
     *index = store->tensor_count++;
-    store->slots += entry.slots.count;
+    store->slots += tik_entry_blocks(&entry);
     store->fresh = false;
     return TIK_OK;
 }
@@ -404,7 +493,8 @@ static enum tik_status commit_piece(struct tik_store *store, struct tik_piece *p
                                                              : create_arrays(store, piece);
     for (size_t k = 0; k < 2 + piece->layout.count && status == TIK_OK; k++)
         if (piece->staged[k] != NULL)
-            status = tik_piece_write(store, piece, k, 0, piece->elements, piece->staged[k]);
+            status =
+                tik_piece_write(store, piece, k, 0, tik_piece_numbers(piece, k), piece->staged[k]);
     if (status != TIK_OK) {
         release_arrays(store, piece);
         return status;
@@ -426,6 +516,10 @@ static enum tik_status refresh_tables(struct tik_store *store)
                 status = tik_upload(store->backend, piece->table[scope],
                                     piece->spans[scope].count * sizeof **piece->table,
                                     &piece->spans[scope].table);
+        if (status == TIK_OK && piece->layout.lines)
+            status = tik_upload(store->backend, piece->matrices,
+                                piece->spans[TIK_SCOPE_TENSOR].count * sizeof *piece->matrices,
+                                &piece->memory.matrices);
     }
     for (size_t i = 0; i < store->piece_count && status == TIK_OK; i++) {
         struct tik_piece *piece = &store->pieces[i];
@@ -448,7 +542,7 @@ static bool same_needs(const struct tik_needs *a, const struct tik_needs *b)
 {
     bool same = a->norms == b->norms && a->clips == b->clips && a->ratios == b->ratios &&
                 a->factors == b->factors && a->report == b->report && a->iterates == b->iterates &&
-                a->norm_scope == b->norm_scope && a->planes == b->planes;
+                a->means == b->means && a->norm_scope == b->norm_scope && a->planes == b->planes;
     for (size_t scope = 0; scope < TIK_SCOPES; scope++)
         same &= a->scopes[scope] == b->scopes[scope];
     return same;

@@ -14,7 +14,6 @@
 
 /* Tensors begin at multiples of this many elements in an arena: 128 bytes, a cache line or two. */
 #define TIK_ARENA_ALIGN 32
-#define TIK_MAX_RANK    8
 
 /* The arrays of a tensor: parameter, gradient, and those that its plan has beside them. */
 enum { TIK_MAX_PARTS = 2 + TIK_ARRAYS };
@@ -33,6 +32,7 @@ struct tik_layout {
     struct tik_array array[TIK_ARRAYS];
     struct tik_start start[TIK_ARRAYS];
     bool iterated; /* the rule iterates on its tensors, which are matrices */
+    bool lines;    /* an array has a number each row or column */
 };
 
 /*
@@ -49,11 +49,12 @@ struct tik_piece {
     size_t group;
     enum tik_memory kind;
     struct tik_layout layout;
-    size_t elements;          /* of the arena, padding included */
-    struct tik_arrays memory; /* NULL until committed */
+    size_t elements;             /* of the arena, padding included */
+    size_t numbers[TIK_EXTENTS]; /* the same of its other arrays, by extent */
+    struct tik_arrays memory;    /* NULL until committed */
     struct tik_offsets at;
     void *staged[TIK_MAX_PARTS]; /* before commit; NULL: zeros */
-    size_t staged_capacity;
+    size_t staged_capacity[TIK_MAX_PARTS];
     bool committed;
     struct tik_stream *stream; /* NULL: on the device */
     size_t window;             /* elements of a window of the stream */
@@ -64,7 +65,8 @@ struct tik_piece {
     size_t batch_count;
     /* Where several tensors side by side are one: for steps that ask of no element where it is. */
     struct tik_span *run_table;
-    struct tik_spans runs; /* none: no fewer than there are tensors */
+    struct tik_spans runs;         /* none: no fewer than there are tensors */
+    struct tik_matrices *matrices; /* one a span; memory.matrices on the backend */
 };
 
 struct tik_entry {
@@ -73,7 +75,8 @@ struct tik_entry {
     size_t count;
     uint64_t first; /* element of the piece */
     uint32_t group, piece;
-    struct tik_tensor_blocks slots; /* in the scope of the whole tensor */
+    uint32_t row, column; /* its first numbers in arrays that have one a row, one a column */
+    uint32_t slot;        /* of its first block, in the scope of the whole tensor */
     uint8_t rank;
     bool active;
 };
@@ -81,7 +84,7 @@ struct tik_entry {
 /* What the policies and options of an optimizer ask of the tables and of the workspace. */
 struct tik_needs {
     bool scopes[TIK_SCOPES];
-    bool norms, clips, ratios, factors, report, iterates;
+    bool norms, clips, ratios, factors, report, iterates, means;
     enum tik_scope norm_scope; /* whose tensors the norms are summed over */
     size_t planes;             /* of sums; 0: none */
 };
@@ -100,6 +103,7 @@ struct tik_store {
     struct tik_names names;
     uint64_t slots;                         /* blocks of all tensors, active or not */
     uint64_t units;                         /* factors of all tensors, in whatever scope */
+    uint64_t means;                         /* matrices of the tensors that need them */
     uint64_t plane;                         /* the most slots of a scope */
     uint64_t iterates, grams;               /* the most elements of matrices that a piece iterates
                                                on, and of a shape's products with themselves */
@@ -125,6 +129,24 @@ size_t tik_store_find(const struct tik_store *store, const char *name);
  */
 enum tik_status tik_store_commit(struct tik_store *store, const struct tik_needs *needs);
 
+/* Numbers of an array of a piece, numbered as below, padding included. */
+size_t tik_piece_numbers(const struct tik_piece *piece, size_t array);
+
+/* Blocks of a tensor that is one unit. */
+uint32_t tik_entry_blocks(const struct tik_entry *entry);
+
+/* Whether a tensor has an array at all: a vector has no columns. */
+bool tik_entry_has(const struct tik_entry *entry, const struct tik_piece *piece, size_t array);
+
+/* Its numbers in the array, and where they begin. */
+size_t tik_entry_numbers(const struct tik_entry *entry, const struct tik_piece *piece,
+                         size_t array);
+uint64_t tik_entry_first(const struct tik_entry *entry, const struct tik_piece *piece,
+                         size_t array);
+
+/* The array of a tensor's state; 2 + TIK_ARRAYS where it has no such slot. */
+size_t tik_entry_array(const struct tik_entry *entry, const struct tik_piece *piece, size_t slot);
+
 /* The buffer of an array of a piece, numbered as below, and the element at which it begins. */
 struct tik_buffer *tik_piece_array(const struct tik_piece *piece, size_t array, uint64_t *begin);
 
@@ -143,6 +165,20 @@ enum tik_status tik_piece_write(const struct tik_store *store, const struct tik_
 
 /* spans.c: the elements of a tensor that has some, as units of a scope. */
 void tik_span_cut(const struct tik_entry *entry, enum tik_scope scope, struct tik_span *span);
+
+/* What spans of one scope come to so far. */
+struct tik_tally {
+    uint64_t slots; /* of partial sums, whichever piece the spans are of */
+    uint64_t units; /* of the launch */
+    uint64_t blocks;
+};
+
+/* Places the next span behind them, and counts it. */
+void tik_span_place(enum tik_scope scope, struct tik_span *span, struct tik_tally *tally);
+
+/* A tensor as matrices, whose means begin at `mean`; returns how many it has. */
+size_t tik_matrices_cut(const struct tik_entry *entry, uint64_t mean,
+                        struct tik_matrices *matrices);
 
 /* The host's tables, from the tensors that are active. */
 enum tik_status tik_spans_make(struct tik_store *store);

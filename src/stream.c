@@ -22,7 +22,10 @@ static size_t element_bytes(const struct tik_piece *piece)
 
 static uint64_t piece_bytes(const struct tik_piece *piece)
 {
-    return (uint64_t)piece->elements * element_bytes(piece);
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < array_count(piece); k++)
+        bytes += tik_piece_numbers(piece, k) * tik_layout_size(&piece->layout, k);
+    return bytes;
 }
 
 bool tik_stream_is_due(const struct tik_store *store, const struct tik_piece *piece)
@@ -79,7 +82,7 @@ static struct tik_buffer **window_of(struct tik_piece *piece, size_t window, siz
 static enum tik_status create_array(struct tik_store *store, struct tik_piece *piece, size_t k)
 {
     const size_t number = number_of(piece, k), size = tik_layout_size(&piece->layout, k);
-    const size_t bytes = piece->elements * size;
+    const size_t bytes = tik_piece_numbers(piece, k) * size;
     piece->stream->size[number] = size;
     piece->stream->host[number] = calloc(bytes > 0 ? bytes : 1, 1);
     if (piece->stream->host[number] == NULL)

@@ -10,7 +10,34 @@
 #define TIK_MAX_OPTIONS 16
 
 /* The units of a tensor whose norms a stage asks for. */
-enum tik_scope { TIK_SCOPE_TENSOR, TIK_SCOPE_ROW, TIK_SCOPE_COLUMN, TIK_SCOPES };
+enum tik_scope {
+    TIK_SCOPE_TENSOR,
+    TIK_SCOPE_ROW,
+    TIK_SCOPE_COLUMN,
+    /* Rows and columns of the matrices of the last two dimensions, and these themselves. */
+    TIK_SCOPE_MATRIX_ROW,
+    TIK_SCOPE_MATRIX_COLUMN,
+    TIK_SCOPE_MATRIX,
+    TIK_SCOPES
+};
+
+/*
+ * How many numbers a state has of a tensor. Rows and columns are those of its last two dimensions; a
+ * vector has its elements in the place of rows, and no columns.
+ */
+enum tik_extent { TIK_EACH_ELEMENT, TIK_EACH_ROW, TIK_EACH_COLUMN, TIK_EXTENTS };
+
+/*
+ * The stages of a rule whose state 0 has a number each row and state 1 a number each column:
+ * cl/lines.cl.
+ */
+struct tik_line_form {
+    const char *of_vector;    /* the name of state 0 in a vector */
+    const char *line;         /* functions in cl/STEM.cl; */
+    tik_line_twin *line_twin; /* and their twins */
+    const char *mean;
+    tik_mean_twin *mean_twin;
+};
 
 /* The stages of a rule whose step depends on norms of its tensor: cl/measure.cl. */
 struct tik_measure {
@@ -45,8 +72,11 @@ struct tik_variant {
     tik_rule_twin *twin; /* the same in src/scalar/STEM.c */
     const char *const *states;
     size_t state_count;
+    const enum tik_extent *extents;    /* of the states; NULL: a number each element */
+    const struct tik_line_form *lines; /* NULL: there are no others */
     const struct tik_measure *measure; /* NULL: the step asks for no norm */
-    const struct tik_iteration *iteration; /* NULL: it does not iterate on matrices; needs measure */
+    const struct tik_iteration
+        *iteration;    /* NULL: it does not iterate on matrices; needs measure */
     const char *after; /* function that comes after the proximal stages; NULL: none */
     tik_after_twin *after_twin;
     const char *rate; /* function that gives each element's own step; NULL: they have none */

@@ -30,6 +30,7 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
         {needs->norms, &work->totals, tensors * sizeof(float)},
         {needs->clips, &work->clips, units},
         {needs->ratios, &work->ratios, units},
+        {needs->means, &work->means, (size_t)store->means * sizeof(float)},
         {needs->factors, &work->factors, units},
         {needs->report, &work->partials, slots * sizeof(struct tik_partial)},
         {needs->iterates, &work->iterates[0], iterates},
@@ -50,10 +51,10 @@ enum tik_status tik_workspace_create(const struct tik_store *store, struct tik_b
 
 void tik_workspace_destroy(struct tik_backend *backend, struct tik_workspace *work)
 {
-    struct tik_buffer **buffers[] = {&work->tensors,  &work->sums,        &work->totals,
-                                     &work->clips,    &work->ratios,      &work->factors,
-                                     &work->partials, &work->iterates[0], &work->iterates[1],
-                                     &work->grams[0], &work->grams[1]};
+    struct tik_buffer **buffers[] = {&work->tensors,     &work->sums,     &work->totals,
+                                     &work->clips,       &work->ratios,   &work->means,
+                                     &work->factors,     &work->partials, &work->iterates[0],
+                                     &work->iterates[1], &work->grams[0], &work->grams[1]};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         backend->ops->memory_destroy(backend, *buffers[i]);
         *buffers[i] = NULL;

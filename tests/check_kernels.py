@@ -36,6 +36,7 @@ RULES = {
     'adabelief': [('adabelief', 2)],
     'ademamix': [('ademamix', 3)],
     'muon': [('muon', 1)],
+    'adafactor': [('adafactor', 0)],
 }
 AFTER = {'asgd': 'asgd_average'}
 # Each element's own step, and the penalties that ask for it, or for what the element has paid.
@@ -63,9 +64,12 @@ MEASURE = {
              'MEASURES': 0, 'RATIO': 1, 'RATIO_IN': 'lars_ratio_in'},
     'muon': {'MEASURE': 'muon_measure_nesterov', 'RATIO_OF': 'muon_norm', 'MEASURES': 1,
              'MEASURED': 0, 'ITERATED': 1, 'ADJUST': 'muon_match_rms_adamw'},
+    'adafactor': {'MEASURE': 'adafactor_measure', 'RATIO_OF': 'adafactor_ratio_of', 'MEASURES': 0,
+                  'MEASURED': 0, 'RATIO': 1, 'RATIO_IN': 'adafactor_ratio_in', 'LINES': 1,
+                  'LINE': 'adafactor_line', 'MEAN': 'adafactor_mean'},
 }
 # What their programs begin from, where that is not step.cl.
-FRAMES = {'lamb': 'measure.cl', 'lars': 'measure.cl', 'muon': 'iterate.cl'}
+FRAMES = {'lamb': 'measure.cl', 'lars': 'measure.cl', 'muon': 'iterate.cl', 'adafactor': 'lines.cl'}
 GATHER = {'GATHER': 'gather_mean', 'LIMIT': 'limit_by_value', 'GUARD': 1, 'ZERO_GRAD': 1}
 SCOPES = ('unit_of_tensor', 'unit_of_row', 'unit_of_column')
 FACTORS = ('factor_lasso', 'factor_ball', 'factor_coupled_lasso')
@@ -102,7 +106,7 @@ def chosen_stages(form, states, stem, penalty, report, local_size):
               'BEFORE': 'decay_first', 'RULE': form, 'SCALARS': stem + '_scalars', 'STATES': states, 'STORED': states, 'RATIO': 0,
               'RATIO_IN': 'ratio_none', 'ITERATED': 0, 'ADJUST': 'adjust_none', 'SUM': report, 'EMA': report, 'REPORT': report, 'LATE': 0,
               'STATES_AFTER': states if stem in AFTER else 0, 'RATE': RATE.get(form, 'rate_none'),
-              'PAID': report, 'COPY': 'fp16_stochastic' if report else 'copy_none',
+              'PAID': report, 'LINES': 0, 'COPY': 'fp16_stochastic' if report else 'copy_none',
               'COPIES': report, 'RANDOM': report,
               'SUBTRACT': SUBTRACT.get(stem, 'subtract_decay_and_step'),
               'AFTER': AFTER.get(stem, 'after_none'), 'LOCAL_SIZE': local_size,
@@ -139,7 +143,8 @@ def check_syntax(clang, programs):
     count = 0
     for stem, forms in RULES.items():
         # Every penalty once, with sgd; every rule with the stages of one.
-        wide = (PENALTIES, (0, 1), (1, 32, 256)) if stem == 'sgd' else (('l1',), (0, 1), (256,))
+        wide = (PENALTIES, (0, 1), (1, 32, 256)) if stem == 'sgd' else (
+            ('l1',), (0, 1), (1, 32, 256) if stem == 'adafactor' else (256,))
         for (form, states), penalty, report, size in itertools.product(forms, *wide):
             compile_text(clang, programs[stem], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
                                                  *stages(form, states, stem, penalty, report, size)])

@@ -35,6 +35,7 @@ static const struct {
     {"betas", "beta1", "beta2"},
     {"etas", "eta_minus", "eta_plus"},
     {"step_sizes", "step_min", "step_max"},
+    {"eps", "eps1", "eps2"},
 };
 
 static void set_tuple(struct tik_policy *policy, const cJSON *option)

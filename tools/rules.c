@@ -55,12 +55,12 @@ static bool add_options(cJSON *to, const struct tik_option *options, size_t coun
 
 /* What a step of the rule with its default options costs. */
 struct cost {
-    size_t states, launches, bytes;
+    size_t states, launches, bytes, of_vector;
 };
 
-/* Asked of the scalar path; max_norm 0: without clipping. */
-static enum tik_status default_cost(const struct tik_rule_info *rule, double max_norm,
-                                    struct cost *cost)
+/* Asked of the scalar path, of a matrix or a vector; max_norm 0: without clipping. */
+static enum tik_status cost_of(const struct tik_rule_info *rule, double max_norm, bool matrix,
+                               struct cost *cost)
 {
     struct tik_context_options options;
     struct tik_optimizer_options clipping;
@@ -73,7 +73,7 @@ static enum tik_status default_cost(const struct tik_rule_info *rule, double max
     struct tik_tensor_info info;
     const size_t shape[] = {1, 1};
     const struct tik_tensor tensor = {
-        .name = "p", .rank = 2, .shape = shape, .memory = TIK_MEMORY_LIBRARY};
+        .name = "p", .rank = matrix ? 2 : 1, .shape = shape, .memory = TIK_MEMORY_LIBRARY};
     size_t group = 0;
     enum tik_status status = tik_context_create(&options, &context);
     if (status == TIK_OK)
@@ -98,9 +98,22 @@ static enum tik_status default_cost(const struct tik_rule_info *rule, double max
     return status;
 }
 
-/* A state that the default options do not need is read and written. */
+/* Of a matrix; and of a vector, where a rule takes any and moves more of it. */
+static enum tik_status default_cost(const struct tik_rule_info *rule, double max_norm,
+                                    struct cost *cost)
+{
+    struct cost vector;
+    const enum tik_status status = cost_of(rule, max_norm, true, cost);
+    if (status == TIK_OK && cost_of(rule, max_norm, false, &vector) == TIK_OK)
+        cost->of_vector = vector.bytes;
+    return status;
+}
+
+/* A state that the default options do not need is read and written; one of vectors alone is not. */
 static size_t bytes_of_all(const struct tik_rule_info *rule, const struct cost *cost)
 {
+    if (cost->of_vector > cost->bytes)
+        return cost->bytes;
     return cost->bytes + (rule->state_count - cost->states) * 2 * sizeof(float);
 }
 
@@ -274,7 +287,10 @@ static enum tik_status print_states(const struct tik_rule_info *rule)
         printf("%s%s", i > 0 ? ", " : "", rule->states[i]);
     printf("%s\n", rule->state_count > 0 ? "" : "none");
     printf("    bytes:    %zu a parameter", cost.bytes);
-    if (rule->state_count > cost.states)
+    if (cost.of_vector > cost.bytes)
+        printf(" of a matrix, whose states are its rows' and columns'; %zu of a vector",
+               cost.of_vector);
+    else if (rule->state_count > cost.states)
         printf(" with the default options, %zu with every state", bytes_of_all(rule, &cost));
     putchar('\n');
     /* The sums of blocks take one more a group, and one finishes them. */

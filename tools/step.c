@@ -109,8 +109,11 @@ static enum tik_status find_states(const struct work *work, size_t index,
             return TIK_ERROR_MEMORY;
         snprintf(name, size, "%s.%s", info->name, info->states[slot]);
         struct tik_tensor_view view;
-        if (add)
-            status = tik_tensors_add(work->files.state, name, info->rank, info->shape, NULL);
+        size_t shape[TIK_MAX_RANK];
+        status =
+            tik_optimizer_part_shape(work->optimizer, index, TIK_STATE + (int)slot, shape, NULL);
+        if (add && status == TIK_OK)
+            status = tik_tensors_add(work->files.state, name, info->rank, shape, NULL);
         if (add && status == TIK_OK && tik_tensors_find(work->files.state, name, &view))
             status = tik_optimizer_read(work->optimizer, index, TIK_STATE + (int)slot, view.data);
         if (!add)

@@ -31,7 +31,7 @@ enum tik_verify {
     /* `verify_blocks` blocks of each step, chosen anew each time; not of rules and penalties that
        make of a whole matrix, row or column what a block is */
     TIK_VERIFY_SAMPLE,
-    TIK_VERIFY_ALL,    /* every element of every step */
+    TIK_VERIFY_ALL, /* every element of every step */
 };
 
 /* What becomes of a step with a gradient that is NaN or infinite. */
@@ -174,6 +174,9 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_add_tensor(struct tik_optimize
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_active(struct tik_optimizer *optimizer,
                                                              size_t tensor, bool active);
 
+/* The most dimensions of a tensor. */
+#define TIK_MAX_RANK 8
+
 /*
  * Parts of a tensor, for read and write: float32 all but TIK_COPY, whose elements are uint16_t, the
  * bits of a bf16 or fp16 (tik_policy_set_copy).
@@ -181,7 +184,18 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_set_active(struct tik_optimize
 enum { TIK_COPY = -3, TIK_PARAM = -2, TIK_GRAD = -1, TIK_STATE = 0 /* + slot of the state */ };
 
 /*
- * Copies all elements of a part from or to `values`; waits for steps under way. `values` may be
+ * The shape of a part, of as many dimensions as its tensor's, and how many numbers that makes; either
+ * may be NULL. Parameter, gradient and most states have the tensor's own shape. A state with a number
+ * each row has 1 in the place of the last dimension, one with a number each column in the place of the
+ * last but one: adafactor's row_var is [..., R, 1], its col_var [..., 1, C].
+ * TIK_OK; TIK_ERROR_ARGUMENT: no such tensor or part.
+ */
+TIK_API TIK_CHECKED enum tik_status tik_optimizer_part_shape(const struct tik_optimizer *optimizer,
+                                                             size_t tensor, int part, size_t *shape,
+                                                             size_t *count);
+
+/*
+ * Copies all numbers of a part from or to `values`; waits for steps under way. `values` may be
  * used again on return.
  *
  * TIK_COPY is the copy of the parameters after the last step that was applied; before the first, and
@@ -240,9 +254,11 @@ TIK_API TIK_CHECKED enum tik_status tik_optimizer_prepare(struct tik_optimizer *
  * What a step costs with the tensors and options as they are: kernels that it launches (each call of
  * step that takes one; loops of the scalar path likewise), and bytes that it moves for each
  * parameter of a group, an array counted once for each launch that reads it and once for each that
- * writes it. The launches do not grow with the tensors of the library's memory (of a rule that
- * multiplies matrices they do with their shapes). A projection on a ball goes over its units more
- * often, and products go over matrices: neither is counted among the bytes. 0 where memory or the device fails, or
+ * writes it. A state with a number each row or column is small beside a matrix and not counted, and
+ * counted as an array where all tensors of the group are vectors. The launches do not grow with the
+ * tensors of the library's memory (of a rule that multiplies matrices they do with their shapes). A
+ * projection on a ball goes over its units more often, and products go over matrices: neither is
+ * counted among the bytes. 0 where memory or the device fails, or
  * the group is not there.
  */
 TIK_API size_t tik_optimizer_launches(struct tik_optimizer *optimizer);
@@ -345,7 +361,7 @@ struct tik_tensor_info {
     size_t group, rank, count;
     const size_t *shape;
     bool active;
-    const char *const *states; /* names of the states that the group's options need */
+    const char *const *states; /* names of the states that it has under the group's options */
     size_t state_count;
 };
 TIK_API TIK_CHECKED enum tik_status tik_optimizer_tensor(const struct tik_optimizer *optimizer,

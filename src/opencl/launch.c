@@ -9,7 +9,7 @@ struct argument {
 };
 
 /* As many as the longest list has. */
-#define MOST_ARGUMENTS 25
+#define MOST_ARGUMENTS 28
 
 struct arguments {
     size_t count;
@@ -143,6 +143,47 @@ static void group_project(struct arguments *a, const struct tik_launch *l)
     buffer(a, &l->work->sums);
 }
 
+static void line_sums(struct arguments *a, const struct tik_launch *l)
+{
+    spans(a, l);
+    buffer(a, &l->arrays.param);
+    buffer(a, &l->arrays.grad);
+    buffer(a, &l->arrays.state[l->slot]);
+    buffer(a, &l->arrays.state[TIK_SUM]);
+    value(a, sizeof l->at, &l->at);
+    buffer(a, &l->work->control);
+    buffer(a, &l->work->clips);
+    buffer(a, &l->work->factors);
+    buffer(a, &l->arrays.matrices);
+    rows(a, l);
+    step_values(a, l);
+    rule_values(a, l);
+    buffer(a, &l->work->sums);
+}
+
+static void line_ends(struct arguments *a, const struct tik_launch *l)
+{
+    spans(a, l);
+    value(a, sizeof l->slot, &l->slot);
+    buffer(a, &l->arrays.state[l->slot]);
+    buffer(a, &l->work->control);
+    buffer(a, &l->arrays.matrices);
+    rows(a, l);
+    rule_values(a, l);
+    buffer(a, &l->work->sums);
+}
+
+static void means(struct arguments *a, const struct tik_launch *l)
+{
+    spans(a, l);
+    buffer(a, &l->arrays.state[l->slot]);
+    buffer(a, &l->arrays.matrices);
+    rows(a, l);
+    rule_values(a, l);
+    buffer(a, &l->work->sums);
+    buffer(a, &l->work->means);
+}
+
 static void measure(struct arguments *a, const struct tik_launch *l)
 {
     spans(a, l);
@@ -155,6 +196,8 @@ static void measure(struct arguments *a, const struct tik_launch *l)
     buffer(a, &l->work->control);
     buffer(a, &l->work->clips);
     buffer(a, &l->work->factors);
+    buffer(a, &l->arrays.matrices);
+    buffer(a, &l->work->means);
     rows(a, l);
     step_values(a, l);
     rule_values(a, l);
@@ -205,6 +248,8 @@ static void step(struct arguments *a, const struct tik_launch *l)
     buffer(a, &l->work->factors);
     buffer(a, &l->work->ratios);
     buffer(a, &l->iterate);
+    buffer(a, &l->arrays.matrices);
+    buffer(a, &l->work->means);
     rows(a, l);
     step_values(a, l);
     rule_values(a, l);
@@ -238,6 +283,10 @@ static const struct {
     [TIK_NORM_FINISH] = {.list = norm_finish},
     [TIK_GROUP_BLOCKS] = {.list = group_blocks},
     [TIK_GROUP_FACTORS] = {.list = group_factors, .units = true},
+    [TIK_ROW_SUMS] = {.list = line_sums, .reads_grad = true},
+    [TIK_COLUMN_SUMS] = {.list = line_sums, .reads_grad = true},
+    [TIK_LINE_ENDS] = {.list = line_ends, .units = true},
+    [TIK_MEANS] = {.list = means},
     [TIK_MEASURE] = {.list = measure, .reads_grad = true},
     [TIK_RATIOS] = {.list = ratios, .units = true},
     [TIK_NORMALIZE] = {.list = normalize},

@@ -235,6 +235,7 @@ static bool is_wanted(const struct tik_plan *plan, enum tik_kernel kernel)
     const bool factor = group && plan->group->factor != NULL;
     const bool measured = step && plan->variant->measure != NULL;
     const bool iterated = step && plan->variant->iteration != NULL;
+    const bool lines = step && plan->variant->lines != NULL;
     const bool units = tik_gather_units(gather);
     const bool wanted[TIK_KERNELS] = {
         [TIK_ACCUMULATE] = norm && gather->mean,
@@ -245,6 +246,10 @@ static bool is_wanted(const struct tik_plan *plan, enum tik_kernel kernel)
         [TIK_GROUP_FACTORS] = factor,
         [TIK_GROUP_SCALE] = factor,
         [TIK_GROUP_PROJECT] = group && !factor,
+        [TIK_ROW_SUMS] = lines,
+        [TIK_COLUMN_SUMS] = lines,
+        [TIK_LINE_ENDS] = lines,
+        [TIK_MEANS] = lines,
         [TIK_MEASURE] = measured,
         [TIK_RATIOS] = measured,
         [TIK_NORMALIZE] = iterated,

@@ -34,9 +34,9 @@ void tik_scalar_lamb_measure(size_t n, const float *restrict p, const float *res
     }
 }
 
-float tik_scalar_lamb_ratio_of(float squares_p, float squares_u, const void *scalars)
+float tik_scalar_lamb_ratio_of(float squares_p, float squares_u, float count, const void *scalars)
 {
-    (void)scalars;
+    (void)count, (void)scalars;
     if (squares_p == 0.0f || squares_u == 0.0f)
         return 1.0f;
     return divide(square_root(squares_p), square_root(squares_u));

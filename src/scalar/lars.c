@@ -37,24 +37,29 @@ static float lars_ratio(const float p, const float g, const struct lars_scalars 
     return divide(k.trust_coefficient * p, g + k.weight_decay * p + k.eps);
 }
 
-float tik_scalar_lars_ratio_of(float squares_p, float squares_g, const void *scalars)
+float tik_scalar_lars_ratio_of(float squares_p, float squares_g, float count, const void *scalars)
 {
+    (void)count;
     const struct lars_scalars k = *(const struct lars_scalars *)scalars;
     if (squares_p == 0.0f || squares_g == 0.0f)
         return 1.0f;
     return lars_ratio(square_root(squares_p), square_root(squares_g), k);
 }
 
-float tik_scalar_lars_ratio_of_decayed(float squares_p, float squares_g, const void *scalars)
+float tik_scalar_lars_ratio_of_decayed(float squares_p, float squares_g, float count,
+                                       const void *scalars)
 {
+    (void)count;
     const struct lars_scalars k = *(const struct lars_scalars *)scalars;
     if (squares_p == 0.0f || squares_g == 0.0f)
         return 1.0f;
     return divide(k.trust_coefficient * square_root(squares_p), square_root(squares_g) + k.eps);
 }
 
-float tik_scalar_lars_ratio_of_apex(float squares_p, float squares_g, const void *scalars)
+float tik_scalar_lars_ratio_of_apex(float squares_p, float squares_g, float count,
+                                    const void *scalars)
 {
+    (void)count;
     const struct lars_scalars k = *(const struct lars_scalars *)scalars;
     if (squares_p == 0.0f || squares_g == 0.0f)
         return squares_p == 0.0f ? 1.0f : 0.0f;

@@ -9,10 +9,12 @@
 #define omp_get_thread_num()  0
 #endif
 
+#include "arguments.h"
 #include "blas/blas.h"
 #include "gradient.h"
 #include "group.h"
 #include "iterate.h"
+#include "lines.h"
 #include "norm.h"
 #include "numeric.h"
 #include "reduce.h"
@@ -21,64 +23,6 @@
 
 /* Below this many blocks a parallel region costs more than it saves. */
 #define PARALLEL_BLOCKS 64
-
-/* ---- what the kernels get as arguments ---- */
-
-static void *bytes(const struct tik_buffer *buffer)
-{
-    return buffer != NULL ? buffer->bytes : NULL;
-}
-
-static float *floats(const struct tik_buffer *buffer, uint64_t at)
-{
-    return buffer != NULL ? (float *)buffer->bytes + at : NULL;
-}
-
-static const struct tik_plan *plan_of(const struct tik_launch *l)
-{
-    return &l->program->plan;
-}
-
-static const struct tik_control *control_of(const struct tik_launch *l)
-{
-    return bytes(l->work->control);
-}
-
-static bool is_skipped(const struct tik_launch *l)
-{
-    return plan_of(l)->gather.guard && control_of(l)->skip != 0;
-}
-
-/* With a guard the scalars are picked by the count of applied steps. */
-static const struct tik_row *pick_row(const struct tik_launch *l)
-{
-    if (!plan_of(l)->gather.guard)
-        return &l->values->row;
-    const struct tik_progress *progress = bytes(l->work->progress);
-    const struct tik_row *rows = bytes(l->work->rows);
-    return &rows[l->group * TIK_ROWS + progress[l->group].row];
-}
-
-/* What the stages look up, beside the arrays: at the block's place, which is known by now. */
-static void set_block(const struct tik_launch *l, const struct tik_arrays *arrays,
-                      const struct tik_offsets *at, struct tik_block *block)
-{
-    const uint64_t first = block->place.first;
-    block->p = floats(arrays->param, at->param + first);
-    block->g = floats(arrays->grad, at->grad + first);
-    for (size_t k = 0; k < TIK_LOW; k++)
-        block->state[k] = floats(arrays->state[k], at->state[k] + first);
-    block->low = arrays->state[TIK_LOW] != NULL
-                     ? (uint16_t *)bytes(arrays->state[TIK_LOW]) + at->state[TIK_LOW] + first
-                     : NULL;
-    block->control = control_of(l);
-    block->clips = floats(l->work->clips, 0);
-    block->factors = floats(l->work->factors, 0);
-    block->iterate = floats(l->iterate, 0);
-    block->partial = l->work->partials != NULL
-                         ? (struct tik_partial *)bytes(l->work->partials) + block->place.slot
-                         : NULL;
-}
 
 /* Blocks of the tensors one after the other, each with buffers of its own. */
 static uint32_t get_many(const struct tik_launch *l, uint64_t from, uint64_t to,
@@ -248,7 +192,9 @@ static void measure(const struct tik_launch *l, const struct tik_block *blocks)
         return;
     for (uint32_t at = 0; at < blocks->place.length; at += TIK_BLOCK) {
         struct tik_block block;
+        float lines[TIK_LINE_VALUES][TIK_BLOCK];
         tik_block_part(blocks, at, TIK_BLOCK, &block);
+        tik_scalar_read_lines(l, &block, lines);
         float *sums = floats(l->work->sums, block.place.slot);
         tik_scalar_measure(plan_of(l), pick_row(l), &block, &sums[0], &sums[l->work->plane]);
     }
@@ -260,8 +206,8 @@ static void ratios(const struct tik_launch *l, uint64_t u)
     float *sums = floats(l->work->sums, unit.slot);
     const float first = tik_row_sum(sums, unit.blocks);
     const float second = tik_row_sum(sums + l->work->plane, unit.blocks);
-    *floats(l->work->ratios, unit.number) =
-        plan_of(l)->variant->measure->ratio_of_twin(first, second, pick_row(l)->rule);
+    *floats(l->work->ratios, unit.number) = plan_of(l)->variant->measure->ratio_of_twin(
+        first, second, (float)unit.span->length, pick_row(l)->rule);
 }
 
 static void normalize(const struct tik_launch *l, const struct tik_block *blocks)
@@ -285,6 +231,19 @@ static void blas_product(const struct tik_launch *l)
                             floats(l->product.d, p->d), floats(l->product.c, p->c));
 }
 
+/* Block by block, each with what its elements have of rows and columns. */
+static void step_lines(const struct tik_launch *l, const struct tik_row *row,
+                       const struct tik_block *blocks)
+{
+    for (uint32_t at = 0; at < blocks->place.length; at += TIK_BLOCK) {
+        struct tik_block block;
+        float lines[TIK_LINE_VALUES][TIK_BLOCK];
+        tik_block_part(blocks, at, TIK_BLOCK, &block);
+        tik_scalar_read_lines(l, &block, lines);
+        tik_scalar_step(plan_of(l), row, &block);
+    }
+}
+
 /* The rule's scalars hold what is of its tensor alone: a copy for its blocks. */
 static void step(const struct tik_launch *l, const struct tik_block *blocks)
 {
@@ -304,7 +263,10 @@ static void step(const struct tik_launch *l, const struct tik_block *blocks)
             *floats(l->work->ratios, blocks->place.unit);
     if (plan->variant->iteration != NULL)
         plan->variant->iteration->adjust_twin(own.rule, blocks->place.rows, blocks->place.columns);
-    tik_scalar_step(plan, &own, blocks);
+    if (plan->variant->lines != NULL)
+        step_lines(l, &own, blocks);
+    else
+        tik_scalar_step(plan, &own, blocks);
 }
 
 static void late(const struct tik_launch *l, const struct tik_block *blocks)
@@ -319,6 +281,7 @@ static void late(const struct tik_launch *l, const struct tik_block *blocks)
 static const struct {
     void (*blocks)(const struct tik_launch *, const struct tik_block *);
     void (*unit)(const struct tik_launch *, uint64_t);
+    void (*block)(const struct tik_launch *, uint64_t); /* of spans that it reads in its own way */
 } kernels[TIK_KERNELS] = {
     [TIK_ACCUMULATE] = {.blocks = accumulate},
     [TIK_NORM_BLOCKS] = {.blocks = norm_blocks},
@@ -326,6 +289,10 @@ static const struct {
     [TIK_NORM_FINISH] = {.unit = norm_finish},
     [TIK_GROUP_BLOCKS] = {.blocks = group_blocks},
     [TIK_GROUP_FACTORS] = {.unit = group_factors},
+    [TIK_ROW_SUMS] = {.block = tik_scalar_row_sums},
+    [TIK_COLUMN_SUMS] = {.block = tik_scalar_column_sums},
+    [TIK_LINE_ENDS] = {.unit = tik_scalar_line_ends},
+    [TIK_MEANS] = {.block = tik_scalar_means},
     [TIK_MEASURE] = {.blocks = measure},
     [TIK_RATIOS] = {.unit = ratios},
     [TIK_NORMALIZE] = {.blocks = normalize},
@@ -339,9 +306,11 @@ static const struct {
 
 static void work(const struct tik_launch *l, uint64_t from, uint64_t to)
 {
-    if (kernels[l->kernel].unit != NULL) {
-        for (uint64_t u = from; u < to; u++)
-            kernels[l->kernel].unit(l, u);
+    void (*const one)(const struct tik_launch *, uint64_t) =
+        kernels[l->kernel].unit != NULL ? kernels[l->kernel].unit : kernels[l->kernel].block;
+    if (one != NULL) {
+        for (uint64_t n = from; n < to; n++)
+            one(l, n);
         return;
     }
     struct tik_block blocks;

@@ -36,9 +36,9 @@ void tik_scalar_muon_measure_nesterov(size_t n, const float *restrict p, const f
     }
 }
 
-float tik_scalar_muon_norm(float nothing, float squares_u, const void *scalars)
+float tik_scalar_muon_norm(float nothing, float squares_u, float count, const void *scalars)
 {
-    (void)nothing;
+    (void)nothing, (void)count;
     const struct muon_scalars *k = scalars;
     const float norm = square_root(squares_u);
     return norm < k->eps ? k->eps : norm;

@@ -9,7 +9,7 @@
 
 struct tik_place {
     uint64_t first, stride;
-    uint32_t length, slot, unit;
+    uint32_t length, slot, unit, span;
     uint64_t inside, row;
     uint32_t columns, rows;
     uint64_t matrix;
@@ -44,7 +44,8 @@ static inline struct tik_place find_place(const struct tik_span *spans, uint32_t
         place.length = (uint32_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK);
         return place;
     }
-    const struct tik_span *span = &spans[find_span(spans, span_count, b)];
+    place.span = find_span(spans, span_count, b);
+    const struct tik_span *span = &spans[place.span];
     const uint32_t blocks = (uint32_t)((span->length + TIK_BLOCK - 1) / TIK_BLOCK);
     const uint32_t nth = b - span->block;
     const uint32_t unit = nth / blocks;
@@ -92,6 +93,42 @@ static inline uint32_t find_unit(const struct tik_span *spans, uint32_t count, u
             high = middle;
     }
     return low;
+}
+
+struct tik_lines {
+    uint64_t first, inside, step;
+    uint32_t stride, length, count, blocks, slot, span, number;
+};
+
+static inline uint32_t bundle_of(uint64_t length)
+{
+    return length <= TIK_FEW ? TIK_BLOCK / (uint32_t)length : 1;
+}
+
+/* Block b of spans that are cut into rows or, in tiles, into columns of matrices. */
+static inline struct tik_lines find_lines(const struct tik_span *spans, uint32_t span_count,
+                                          uint32_t b, bool tiles)
+{
+    struct tik_lines lines = {.span = find_span(spans, span_count, b)};
+    const struct tik_span *span = &spans[lines.span];
+    lines.blocks = (uint32_t)((span->length + TIK_BLOCK - 1) / TIK_BLOCK);
+    const uint32_t side = tiles ? TIK_TILE : bundle_of(span->length);
+    const uint32_t bundle = (b - span->block) / lines.blocks;
+    const uint64_t done = (uint64_t)(b - span->block - bundle * lines.blocks) * TIK_BLOCK;
+    const uint32_t run = span->stride > 1 ? span->stride : span->units;
+    const uint32_t bundles = (run + side - 1) / side;
+    const uint32_t matrix = bundle / bundles;
+    const uint32_t line = (bundle - matrix * bundles) * side;
+    const uint64_t rest = span->length - done;
+    lines.inside = matrix * (span->length * span->stride) + line * span->step + done * span->stride;
+    lines.first = span->first + lines.inside;
+    lines.step = span->step;
+    lines.stride = span->stride;
+    lines.length = (uint32_t)(rest < TIK_BLOCK ? rest : TIK_BLOCK);
+    lines.count = side < run - line ? side : run - line;
+    lines.slot = span->slot + (matrix * run + line) * lines.blocks + (uint32_t)(done / TIK_BLOCK);
+    lines.number = matrix * run + line;
+    return lines;
 }
 
 static inline uint64_t unit_of_tensor(const struct tik_place *place, uint32_t j)

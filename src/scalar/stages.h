@@ -18,8 +18,14 @@ TIK_WIDE tik_rule_twin tik_scalar_lars, tik_scalar_lars_momentum;
 TIK_WIDE tik_rule_twin tik_scalar_lars_apex, tik_scalar_lars_apex_momentum;
 TIK_WIDE tik_rule_twin tik_scalar_muon;
 
+TIK_WIDE tik_rule_twin tik_scalar_adafactor;
+
 TIK_WIDE tik_measure_twin tik_scalar_lamb_measure, tik_scalar_lars_measure,
     tik_scalar_lars_measure_decayed;
+TIK_WIDE tik_measure_twin tik_scalar_adafactor_measure;
+TIK_WIDE tik_line_twin tik_scalar_adafactor_line;
+tik_mean_twin tik_scalar_adafactor_mean;
+tik_ratio_twin tik_scalar_adafactor_ratio_of;
 tik_ratio_twin tik_scalar_lamb_ratio_of, tik_scalar_lars_ratio_of;
 tik_ratio_twin tik_scalar_lars_ratio_of_decayed, tik_scalar_lars_ratio_of_apex;
 

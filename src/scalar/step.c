@@ -111,9 +111,8 @@ static void clip(const struct tik_plan *plan, const struct tik_block *block, flo
         clip_by_unit(block, tik_gather_scope(gather), g);
 }
 
-/* The gradient as the rule sees it: `out` or, where no stage changes it, the block's own. */
-static const float *prepare(const struct tik_plan *plan, const struct step_scalars *step,
-                            const struct tik_block *block, float *out)
+const float *tik_scalar_prepare(const struct tik_plan *plan, const struct step_scalars *step,
+                                const struct tik_block *block, float *out)
 {
     const size_t n = block->place.length;
     if (!changes(plan))
@@ -276,7 +275,7 @@ static void step_piece(const struct tik_plan *plan, const struct tik_row *row,
     const size_t n = piece->place.length;
     const struct step_scalars *step = &row->step;
     float *p = piece->p;
-    const float *g = prepare(plan, step, piece, gradient);
+    const float *g = tik_scalar_prepare(plan, step, piece, gradient);
     if (plan->diagonal)
         keep_states(plan, piece, old);
     if (plan->before)
@@ -338,7 +337,7 @@ void tik_scalar_measure(const struct tik_plan *plan, const struct tik_row *row,
 {
     float gradient[TIK_BLOCK], rest[TIK_BLOCK], one[TIK_BLOCK], other[TIK_BLOCK];
     const size_t n = block->place.length;
-    const float *g = prepare(plan, &row->step, block, gradient), *p = block->p;
+    const float *g = tik_scalar_prepare(plan, &row->step, block, gradient), *p = block->p;
     if (plan->before) {
         decay_first(n, p, row->step.decay, rest);
         p = rest;

@@ -17,6 +17,10 @@ struct tik_block {
     struct tik_partial *partial; /* of the first block; NULL: no report */
 };
 
+/* The gradient as the rule sees it: `out` or, where no stage changes it, the block's own. */
+const float *tik_scalar_prepare(const struct tik_plan *plan, const struct step_scalars *step,
+                                const struct tik_block *block, float *out);
+
 /*
  * `most` elements at most from the element `at` on. Field by field: to load, wide, what was stored
  * narrow a moment ago waits in most processors until all stores before are done, those to the

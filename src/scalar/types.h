@@ -44,11 +44,19 @@ typedef void tik_copy_twin(size_t n, const float *p, const uint16_t *dice, uint1
 
 /*
  * A rule that measures: reads p and g, updates the states s[0..], writes the two numbers of each
- * element whose squares are summed; and the ratio that follows from the two sums.
+ * element whose squares are summed; and the ratio that follows from the two sums over `count`.
  */
 typedef void tik_measure_twin(size_t n, const float *p, const float *g, float *const *s,
                               const void *scalars, float *first, float *second);
-typedef float tik_ratio_twin(float first, float second, const void *scalars);
+typedef float tik_ratio_twin(float first, float second, float count, const void *scalars);
+
+/*
+ * The new numbers of n rows or columns of that length, of the sums of their squares; and what is made
+ * of the mean of a matrix's rows.
+ */
+typedef void tik_line_twin(size_t n, float *numbers, const float *squares, float length,
+                           const void *scalars);
+typedef float tik_mean_twin(float sum, float rows, const void *scalars);
 
 /* What a rule that iterates on matrices makes of a tensor's shape: one of its scalars. */
 typedef void tik_adjust_twin(void *scalars, uint32_t rows, uint32_t cols);
