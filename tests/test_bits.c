@@ -60,6 +60,27 @@ static const struct twins_tensor small_shaped_tensors[] = {
     {1, 93, TIK_MEMORY_HOST, 3, 0},
 };
 
+/*
+ * For rules with numbers of rows and columns: both of less than a block and of two, few and many
+ * rows, columns of several tiles, one row, one column, vectors, and tensors of rank 3.
+ */
+static const struct twins_tensor lined_tensors[] = {
+    {0, 40 * 25, TIK_MEMORY_LIBRARY, 40, 0},     {0, 30 * 1100, TIK_MEMORY_LIBRARY, 30, 0},
+    {0, 1100 * 70, TIK_MEMORY_LIBRARY, 1100, 0}, {0, 1030, TIK_MEMORY_LIBRARY, 0, 0},
+    {0, 7 * 5 * 31, TIK_MEMORY_LIBRARY, 7, 5},   {0, 60 * 3 * 3, TIK_MEMORY_LIBRARY, 60, 3},
+    {0, 2 * 1030, TIK_MEMORY_OPENCL, 2, 0},      {1, 1030 * 2, TIK_MEMORY_HOST, 1030, 0},
+    {1, 1 * 93, TIK_MEMORY_LIBRARY, 1, 0},       {0, 7, TIK_MEMORY_HOST, 7, 0},
+    {1, 65 * 129, TIK_MEMORY_LIBRARY, 65, 0},    {0, 93, TIK_MEMORY_OPENCL, 0, 0},
+    {0, 3 * 2 * 70, TIK_MEMORY_HOST, 3, 2},
+};
+
+static const struct twins_tensor small_lined_tensors[] = {
+    {0, 12 * 5, TIK_MEMORY_LIBRARY, 12, 0},
+    {0, 2 * 66, TIK_MEMORY_LIBRARY, 2, 0},
+    {0, 2 * 3 * 2, TIK_MEMORY_LIBRARY, 2, 3},
+    {1, 93, TIK_MEMORY_HOST, 0, 0},
+};
+
 static const struct twins_tensor large_tensors[] = {
     {0, 1 << 20, TIK_MEMORY_LIBRARY, 0, 0},
     {1, 93, TIK_MEMORY_LIBRARY, 0, 0},
@@ -686,6 +707,63 @@ START_TEST(test_units)
 }
 END_TEST
 
+/* Finite first, so that sums can be told apart; a NaN spreads over its row, column and matrix. */
+static const enum suite_values lined[] = {SUITE_LEVEL, SUITE_EDGES, SUITE_HUGE};
+static const enum suite_values lined_wild[] = {SUITE_LEVEL, SUITE_EDGES, SUITE_WILD};
+
+static void run_lined(const struct judge_form *penalties,
+                      const struct tik_optimizer_options *around, struct twins_tally *tally)
+{
+    struct oracle_policy form = {.rule = "adafactor", .options = {{"lr", 0.3}, {"eps1", 1e-3}}};
+    const bool small = suite_small();
+    memcpy(form.penalties, penalties->penalties, sizeof form.penalties);
+    if (penalties->weight_decay > 0)
+        add_option(&form, "weight_decay", penalties->weight_decay);
+    struct tik_policy *first = judge_policy(&form), *second = judge_policy(&form);
+    judge_ok(tik_policy_set(second, "d", 3));
+    const struct twins_spec spec = {
+        .rule = form.rule,
+        .policy = penalties->label,
+        .seed = SEED,
+        .policies = {first, second},
+        .tensors = small ? small_lined_tensors : lined_tensors,
+        .tensor_count = small ? LENGTH(small_lined_tensors) : LENGTH(lined_tensors),
+        .report = around == NULL,
+        .around = around,
+        .grads = around != NULL ? around_grads : lined,
+        .wild_grads = around != NULL ? around_wild : lined_wild,
+        .steps = small ? 1 : 3,
+    };
+    twins_run(judge_context(), scalar, &spec, tally);
+    tik_policy_destroy(first);
+    tik_policy_destroy(second);
+}
+
+/*
+ * Decay and soft threshold; what is done to gradients before; coupled on columns. A few at another
+ * local size.
+ */
+START_TEST(test_lines)
+{
+    const bool few = getenv("TIKHONOV_LOCAL_SIZE") != NULL || getenv("TIKHONOV_CORRECT") != NULL;
+    const struct judge_form *penalties;
+    const size_t count = judge_forms(&penalties);
+    struct twins_tally tally = {.conformance = TIK_EXACT};
+    run_lined(&penalties[2], NULL, &tally);
+    for (size_t way = 1; way < 3 && !suite_small(); way++) {
+        struct tik_optimizer_options options = around_options(way);
+        options.verify = way == 1 ? TIK_VERIFY_ALL : TIK_VERIFY_OFF;
+        if (!few || way == 2)
+            run_lined(&penalties[0], &options, &tally);
+    }
+    for (size_t k = 0; k < count && !few && !suite_small(); k++)
+        if (strcmp(penalties[k].label, "group_lasso by column coupled ") == 0)
+            run_lined(&penalties[k], NULL, &tally);
+    ck_assert_uint_eq(tally.combinations, suite_small() ? 1 : few ? 2 : 4);
+    add_to_total(&tally);
+}
+END_TEST
+
 static void print_total(void)
 {
     const struct tik_device_info *device = tik_context_device(judge_context());
@@ -727,6 +805,10 @@ static Suite *make_suite(void)
     TCase *units = tcase_create("units"), *test_case = tcase_create("bits");
     tcase_add_loop_test(units, test_units, 0, suite_small() || is_narrow() ? 1 : 3);
     suite_add_tcase(suite, units);
+    TCase *lines = tcase_create("lines");
+    tcase_set_timeout(lines, 300);
+    tcase_add_test(lines, test_lines);
+    suite_add_tcase(suite, lines);
     tcase_add_loop_test(test_case, test_policies, 0, rules);
     if (getenv("TIKHONOV_LOCAL_SIZE") == NULL)
         tcase_add_loop_test(test_case, test_unclipped, 0, rules);

@@ -182,6 +182,14 @@ static void destroy_pair(struct pair *pair)
 
 /* ---- comparison ---- */
 
+/* Numbers of a part: a state may have fewer than its tensor has elements. */
+static size_t count_part(const struct twins *twins, const struct pair *pair, int part)
+{
+    size_t count;
+    judge_ok(tik_optimizer_part_shape(twins->optimizer[SCALAR], pair->index, part, NULL, &count));
+    return count;
+}
+
 static bool is_exact(const struct twins *twins)
 {
     return twins->tally->conformance == TIK_EXACT;
@@ -219,7 +227,8 @@ static void compare_part(struct twins *twins, struct pair *pair, int part, const
 {
     for (int side = 0; side < 2; side++)
         judge_ok(tik_optimizer_read(twins->optimizer[side], pair->index, part, pair->value[side]));
-    for (size_t i = 0; i < pair->spec->count; i++)
+    const size_t count = count_part(twins, pair, part);
+    for (size_t i = 0; i < count; i++)
         compare_word(twins, pair, what, i, pair->value[DEVICE][i], pair->value[SCALAR][i],
                      part == TIK_PARAM ? pair->before[i] : 0);
 }
