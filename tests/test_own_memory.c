@@ -106,7 +106,7 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static struct tik_optimizer *make_optimizer(bool clipped)
+static struct tik_optimizer *make_optimizer(const char *rule, bool clipped)
 {
     struct tik_optimizer_options options;
     struct tik_optimizer *optimizer;
@@ -114,7 +114,7 @@ static struct tik_optimizer *make_optimizer(bool clipped)
     tik_optimizer_defaults(&options);
     options.max_norm = clipped ? 1 : 0;
     ok(tik_optimizer_create(context, &options, &optimizer));
-    ok(tik_policy_create("sgd", &policy));
+    ok(tik_policy_create(rule, &policy));
     ok(tik_optimizer_add_group(optimizer, policy, NULL));
     tik_policy_destroy(policy);
     return optimizer;
@@ -138,7 +138,7 @@ START_TEST(test_own_memory)
     const size_t tensors = stores[_i / 2].tensors, count = stores[_i / 2].count;
     const bool clipped = _i % 2;
     const size_t before = on_host + in_buffers, arenas = 2 * tensors * count * sizeof(float);
-    struct tik_optimizer *optimizer = make_optimizer(clipped);
+    struct tik_optimizer *optimizer = make_optimizer("sgd", clipped);
     const double start = now();
     const size_t names = add_tensors(optimizer, tensors, count);
     const double seconds = now() - start;
@@ -160,6 +160,33 @@ START_TEST(test_own_memory)
 }
 END_TEST
 
+/* A rule with numbers of rows and columns has arenas of as many, and not of the elements. */
+START_TEST(test_lines)
+{
+    enum { MATRICES = 20 };
+    const size_t shape[] = {300, 704}, elements = shape[0] * shape[1];
+    const size_t before = on_host + in_buffers;
+    const size_t arenas =
+        MATRICES * (2 * elements + shape[0] + shape[1]) * sizeof(float); /* param, grad, states */
+    struct tik_optimizer *optimizer = make_optimizer("adafactor", false);
+    for (size_t t = 0; t < MATRICES; t++) {
+        char name[NAME];
+        snprintf(name, sizeof name, "layer.%zu.weight", t);
+        const struct tik_tensor tensor = {.name = name, .rank = 2, .shape = shape};
+        ok(tik_optimizer_add_tensor(optimizer, 0, &tensor, NULL));
+    }
+    ok(tik_optimizer_step(optimizer));
+    ok(tik_optimizer_sync(optimizer));
+    const size_t used = on_host + in_buffers - before, own = used - arenas;
+    printf("%s: adafactor, %d matrices of 300 x 704: %zu bytes beside %zu of the arenas\n",
+           tik_context_backend(context), MATRICES, own, arenas);
+    tik_optimizer_destroy(optimizer);
+    ck_assert_uint_ge(used, arenas);
+    /* A ratio a row, sums of blocks: a few KiB each. */
+    ck_assert_msg(own <= 1 << 20, "%zu bytes beside the arenas", own);
+}
+END_TEST
+
 int main(int count, char **arguments)
 {
     struct tik_context_options options;
@@ -173,6 +200,7 @@ int main(int count, char **arguments)
     TCase *tests = tcase_create("own memory");
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_own_memory, 0, 6);
+    tcase_add_test(tests, test_lines);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
