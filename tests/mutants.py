@@ -40,6 +40,7 @@ SKIP = 77
 SOONEST = dict.fromkeys(("ball", "group", "group_lasso", "simplex", "spans"), "shapes")
 SOONEST["diagonal"] = "adam"
 SOONEST.update(dict.fromkeys(("iterate", "matrices", "run"), "muon"))
+SOONEST["lines"] = "adafactor"
 LIMIT = 300  # seconds for one run of a judge
 JUDGES = ("oracle", "golden", "schedule", "part", "presets")
 OTHERS = ("around", "guard", "checkpoint_around", "copy")
