@@ -326,6 +326,11 @@ START_TEST(test_buffers)
     ck_assert_uint_eq(offset[1] - offset[0], shapes[0].rows);
     ck_assert_ptr_eq(rows[0], rows[1]);
     ck_assert((rows[0] == NULL) == judge_on_scalar() && (rows[0] != param || judge_on_scalar()));
+    void *host[2];
+    judge_ok(tik_optimizer_host(optimizer, 0, TIK_STATE, &host[0]));
+    judge_ok(tik_optimizer_host(optimizer, 1, TIK_STATE, &host[1]));
+    if (judge_on_scalar())
+        ck_assert_ptr_eq((float *)host[0] + shapes[0].rows, (float *)host[1]);
     tik_optimizer_destroy(optimizer);
 }
 END_TEST
