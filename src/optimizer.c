@@ -585,7 +585,8 @@ enum tik_status tik_optimizer_host(struct tik_optimizer *optimizer, size_t tenso
             ? (char *)tik_stream_array(piece, array)
             : optimizer->backend->ops->memory_host(tik_piece_array(piece, array, &begin));
     const size_t size = tik_layout_size(&piece->layout, array);
-    *values = memory != NULL ? memory + (begin + entry->first) * size : NULL;
+    *values =
+        memory != NULL ? memory + (begin + tik_entry_first(entry, piece, array)) * size : NULL;
     return TIK_OK;
 }
 
