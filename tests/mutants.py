@@ -6,7 +6,7 @@ usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
 of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file. `judge`
-names another judge than those below: around, guard, checkpoint_around, correction, copy, update_list
+names another judge than those below: around, guard, checkpoint_around, store, correction, copy, update_list
 (these two at small sizes).
 
 scalar: the sources of the library are compiled once, without OpenCL, and the judges are linked to it
@@ -43,7 +43,7 @@ SOONEST.update(dict.fromkeys(("iterate", "matrices", "run"), "muon"))
 SOONEST["lines"] = "adafactor"
 LIMIT = 300  # seconds for one run of a judge
 JUDGES = ("oracle", "golden", "schedule", "part", "presets")
-OTHERS = ("around", "guard", "checkpoint_around", "copy")
+OTHERS = ("around", "guard", "checkpoint_around", "copy", "store")
 SMALL = ("copy", "update_list")  # at small sizes
 SUPPORT = ("suite", "checkpoint_fixture", "scratch", "foreign", "preset_calls")  # beside judge*.c
 # What the library quotes of a build log: a kernel that does not compile is no mutant.

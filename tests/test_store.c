@@ -1,8 +1,9 @@
 /*
- * Very many small tensors, and tensors that come late.
+ * Very many small tensors, tensors that come late, and tensors side by side.
  */
 #include "suite.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +23,13 @@ static void close_context(void)
     tik_context_destroy(context);
 }
 
-static struct tik_optimizer *make_optimizer(double max_norm)
+static struct tik_optimizer *make_optimizer(double max_norm, bool report)
 {
     struct tik_policy *policy = suite_rich_policy("adamw");
     struct tik_optimizer_options options;
     tik_optimizer_defaults(&options);
     options.max_norm = max_norm;
-    options.report = true;
+    options.report = report;
     struct tik_optimizer *optimizer;
     judge_ok(tik_optimizer_create(context, &options, &optimizer));
     judge_ok(tik_optimizer_add_group(optimizer, policy, NULL));
@@ -96,7 +97,7 @@ static void check_many(struct tik_optimizer *optimizer)
 START_TEST(test_many)
 {
     const double begin = cpu_seconds();
-    struct tik_optimizer *optimizer = make_optimizer(0.5);
+    struct tik_optimizer *optimizer = make_optimizer(0.5, true);
     struct tik_report report[2];
     add_many(optimizer);
     check_many(optimizer);
@@ -115,7 +116,7 @@ END_TEST
 /* One tensor alone, as the reference of what happens to it among others. */
 static void run_alone(const float *param, float (*grads)[93], size_t steps, float *result)
 {
-    struct tik_optimizer *optimizer = make_optimizer(0);
+    struct tik_optimizer *optimizer = make_optimizer(0, true);
     const size_t tensor = suite_add(optimizer, 0, "alone", 93, param);
     for (size_t t = 0; t < steps; t++) {
         judge_ok(tik_optimizer_write(optimizer, tensor, TIK_GRAD, grads[t]));
@@ -138,7 +139,7 @@ START_TEST(test_late_tensors)
     suite_fill(param, 93, SUITE_LEVEL, &seed);
     for (size_t t = 0; t < STEPS; t++)
         suite_fill(grads[t], 93, SUITE_LEVEL, &seed);
-    struct tik_optimizer *optimizer = make_optimizer(0);
+    struct tik_optimizer *optimizer = make_optimizer(0, true);
     const size_t early = suite_add(optimizer, 0, "early", 93, param);
     for (size_t t = 0; t < STEPS; t++) {
         char name[32];
@@ -167,6 +168,70 @@ START_TEST(test_late_tensors)
 }
 END_TEST
 
+/*
+ * Tensors side by side are one run where no report asks for each: of all lengths, over several
+ * blocks, one of them left out. With a report, each is stepped by itself.
+ */
+START_TEST(test_runs)
+{
+    static const size_t counts[] = {7, 93, 1030, 33, 2048, 1, 300, 32};
+    enum { RUNS = sizeof counts / sizeof *counts, LEFT_OUT = 3, STEPS = 3, MOST = 2048 };
+    struct tik_optimizer *joined = make_optimizer(0, false), *apart = make_optimizer(0, true);
+    float *values = suite_allocate(MOST, sizeof *values), *due = suite_allocate(MOST, 4);
+    uint64_t seed = SEED;
+    for (size_t t = 0; t < RUNS; t++) {
+        suite_fill(values, counts[t], SUITE_LEVEL, &seed);
+        ck_assert_uint_eq(suite_add(joined, 0, name_of(t), counts[t], values), t);
+        ck_assert_uint_eq(suite_add(apart, 0, name_of(t), counts[t], values), t);
+    }
+    for (size_t step = 0; step < STEPS; step++) {
+        for (size_t t = 0; t < RUNS; t++) {
+            suite_fill(values, counts[t], SUITE_LEVEL, &seed);
+            judge_ok(tik_optimizer_write(joined, t, TIK_GRAD, values));
+            judge_ok(tik_optimizer_write(apart, t, TIK_GRAD, values));
+        }
+        judge_ok(tik_optimizer_set_active(joined, LEFT_OUT, step == 0));
+        judge_ok(tik_optimizer_set_active(apart, LEFT_OUT, step == 0));
+        judge_ok(tik_optimizer_step(joined));
+        judge_ok(tik_optimizer_step(apart));
+    }
+    for (size_t t = 0; t < RUNS; t++)
+        for (int part = TIK_PARAM; part < 2; part++) {
+            judge_ok(tik_optimizer_read(joined, t, part, values));
+            judge_ok(tik_optimizer_read(apart, t, part, due));
+            suite_check_words(name_of(t), values, due, counts[t]);
+        }
+    free(values);
+    free(due);
+    tik_optimizer_destroy(joined);
+    tik_optimizer_destroy(apart);
+}
+END_TEST
+
+/* Each block has its share of the norm: that of n ones is the root of n. */
+START_TEST(test_norm_of_blocks)
+{
+    static const size_t counts[] = {4099, 93, 1024, 2048};
+    enum { TENSORS_OF_ONES = sizeof counts / sizeof *counts, MOST = 4099 };
+    struct tik_optimizer *optimizer = make_optimizer(0.5, true);
+    float *ones = suite_allocate(MOST, sizeof *ones);
+    size_t sum = 0;
+    for (size_t i = 0; i < MOST; i++)
+        ones[i] = 1.0f;
+    for (size_t t = 0; t < TENSORS_OF_ONES; t++) {
+        suite_add(optimizer, 0, name_of(t), counts[t], ones);
+        judge_ok(tik_optimizer_write(optimizer, t, TIK_GRAD, ones));
+        sum += counts[t];
+    }
+    struct tik_report report;
+    judge_ok(tik_optimizer_step(optimizer));
+    judge_ok(tik_optimizer_report(optimizer, 0, &report));
+    ck_assert_double_eq_tol(report.norm, sqrt((double)sum), 1e-6 * sqrt((double)sum));
+    free(ones);
+    tik_optimizer_destroy(optimizer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store");
@@ -174,6 +239,8 @@ int main(void)
     tcase_add_checked_fixture(test_case, open_context, close_context);
     tcase_add_test(test_case, test_many);
     tcase_add_test(test_case, test_late_tensors);
+    tcase_add_test(test_case, test_runs);
+    tcase_add_test(test_case, test_norm_of_blocks);
     suite_add_tcase(suite, test_case);
     return suite_main(suite);
 }
