@@ -19,6 +19,7 @@ enum { SEED = 20261122, FORMS = 16 };
 static struct tik_context *scalar;
 static struct twins_tally total = {.conformance = TIK_EXACT};
 static size_t tamed;   /* combinations with finite parameters alone: see is_tame */
+static bool left_out;  /* a rule that the device was found to compute wrongly: see is_left_out */
 static size_t refused; /* penalties that a rule refuses beside it: not run, and counted */
 
 static const struct twins_tensor tensors[] = {
@@ -208,6 +209,30 @@ static bool is_taken(const char *name, const struct oracle_penalty *penalty)
                   doubles ? "not proximal" : "diagonal", name);
     tik_policy_destroy(policy);
     return false;
+}
+
+/*
+ * Mesa 22.3 seems to leave a loop that has a loop in it after one round where the inner length is no
+ * constant. So llvmpipe sums rows wrongly, the known-answer run finds it, and the scalar path takes
+ * over (docs/numerics.md). There that is what is seen of the rule, and no bits are compared.
+ */
+static bool is_left_out(const char *rule)
+{
+    if (strcmp(rule, "adafactor") != 0 ||
+        strstr(tik_context_device(judge_context())->name, "llvmpipe") == NULL)
+        return false;
+    struct tik_policy *policy;
+    struct tik_optimizer *optimizer;
+    judge_ok(tik_policy_create(rule, &policy));
+    judge_ok(tik_optimizer_create(judge_context(), NULL, &optimizer));
+    judge_ok(tik_optimizer_add_group(optimizer, policy, NULL));
+    const enum tik_status status = tik_optimizer_prepare(optimizer);
+    if (status != TIK_OK)
+        suite_refused(TIK_ERROR_DEVICE, status, "known-answer run", rule);
+    tik_optimizer_destroy(optimizer);
+    tik_policy_destroy(policy);
+    left_out |= status != TIK_OK;
+    return status != TIK_OK;
 }
 
 struct plan {
@@ -472,6 +497,8 @@ START_TEST(test_policies)
                                  : 3,
         .max_norm = 1e4,
     };
+    if (is_left_out(plan.rule->name))
+        return;
     choose_tensors(&plan);
     const size_t form_count = list_forms(plan.rule, forms);
     struct twins_tally tally = {.conformance = TIK_EXACT};
@@ -504,6 +531,8 @@ START_TEST(test_unclipped)
         .rule = tik_rule_at((size_t)_i),
         .steps = suite_small() ? 1 : 3,
     };
+    if (is_left_out(plan.rule->name))
+        return;
     choose_tensors(&plan);
     if (suite_single() && !is_first_of_size((size_t)_i))
         return;
@@ -671,7 +700,8 @@ START_TEST(test_large)
     };
     list_forms(plan.rule, forms);
     struct twins_tally tally = {.conformance = TIK_EXACT};
-    for (size_t k = suite_whole() ? 0 : 2; k < 3; k += 2) {
+    const bool alone = oracle_rule_find(plan.rule->name)->alone;
+    for (size_t k = suite_whole() || alone ? 0 : 2; k < 3; k += 2) {
         plan.form = forms[0];
         plan.penalties = &penalties[k];
         run_plan(&plan, &tally);
@@ -749,6 +779,8 @@ START_TEST(test_lines)
     const struct judge_form *penalties;
     const size_t count = judge_forms(&penalties);
     struct twins_tally tally = {.conformance = TIK_EXACT};
+    if (is_left_out("adafactor"))
+        return;
     run_lined(&penalties[2], NULL, &tally);
     for (size_t way = 1; way < 3 && !suite_small(); way++) {
         struct tik_optimizer_options options = around_options(way);
@@ -779,6 +811,8 @@ static void print_total(void)
     if (tamed > 0)
         printf("bits: %zu of them, projections, without NaN and infinities among the parameters\n",
                tamed);
+    if (left_out)
+        printf("bits: adafactor is left out: the known-answer run found it wrong on this device\n");
     fflush(stdout);
 }
 
