@@ -4,17 +4,20 @@
 usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
        mutants.py kernel --oracle TEST_ORACLE [--only TEXT] [--jobs N]
 
-mutants.json holds the rows: {name, file, old, new, breaks}, and for kernels `case`, the arguments
-of test_oracle that come to the mutant soonest. `old` must occur exactly once in the file. `judge`
-names another judge than those below: around, guard, checkpoint_around, store, correction, copy, update_list
-(these two at small sizes).
+mutants.json holds the rows: {name, file, old, new, breaks}, and `case`, the arguments of test_oracle
+that come to the mutant soonest: always for kernels, and for the library where they do not follow
+from the file. `old` must occur exactly once in the file. `judge` names another judge than those
+below: around, guard, checkpoint_around, store, correction, copy, update_list (these two at small
+sizes).
 
 scalar: the sources of the library are compiled once, without OpenCL, and the judges are linked to it
-once; a mutant recompiles its file, links the library anew, and is judged by test_oracle, test_golden, test_schedule, test_part and test_presets. kernel: TEST_ORACLE, built with OpenCL, runs on the
-device with TIKHONOV_CL_PATH at a mutated copy of cl/. There the library's own known-answer run may
-refuse the kernel first, or find it bounded where it was exact, which counts as caught. What no
-plain program calls, cl/correction.cl, is judged by test_correction, beside it, in the same way; what takes
-many tensors in buffers of their own, cl/many.cl, by test_update_list.
+once; a mutant recompiles its file, links the library anew, and is judged by that case of
+test_oracle, by test_golden, test_schedule, test_part and test_presets, and by all of test_oracle.
+kernel: TEST_ORACLE, built with OpenCL, runs on the device with TIKHONOV_CL_PATH at a mutated copy of
+cl/. There the library's own known-answer run may refuse the kernel first, or find it bounded where
+it was exact, which counts as caught. What no plain program calls, cl/correction.cl, is judged by
+test_correction, beside it, in the same way; what takes many tensors in buffers of their own,
+cl/many.cl, by test_update_list.
 
 Exit status 0: every mutant was caught. 1: one survived, did not compile, or crashed the judge, or
 the judges fail without any mutant. 77: kernel mutants, and no device to run them on.
@@ -39,6 +42,7 @@ SKIP = 77
 # Cases of test_oracle for files that are no rule's.
 SOONEST = dict.fromkeys(("ball", "group", "group_lasso", "simplex", "spans"), "shapes")
 SOONEST["diagonal"] = "adam"
+SOONEST["norm"] = "clip"
 SOONEST.update(dict.fromkeys(("iterate", "matrices", "run"), "muon"))
 SOONEST["lines"] = "adafactor"
 LIMIT = 300  # seconds for one run of a judge
@@ -147,14 +151,22 @@ class ScalarBench:
             self.link(self.folder, None, None)
             list(pool.map(self.link_judge, self.mains))
 
-    def cases(self, replaced):
-        """What notices soonest, by the rule whose file it is or the kind; then the whole suite."""
-        if replaced is None:
-            return [[]]
-        if replaced.stem in SOONEST:
-            return [[SOONEST[replaced.stem]], []]
-        stem = replaced.stem if (ROOT / "cl" / f"{replaced.stem}.h").exists() else "sgd"
-        return [[stem], []] if (TESTS / "oracle" / f"{stem}.c").exists() else [[]]
+    def soonest(self, source):
+        """The case of the oracle that notices soonest: the rule's whose file it is, or its kind's."""
+        if source.stem in SOONEST:
+            return [SOONEST[source.stem]]
+        stem = source.stem if (ROOT / "cl" / f"{source.stem}.h").exists() else "sgd"
+        return [stem] if (TESTS / "oracle" / f"{stem}.c").exists() else []
+
+    def runs(self, row, source):
+        """Judges and cases, the likeliest and the shortest first, the whole oracle last."""
+        if "judge" in row:
+            return [(row["judge"], [])]
+        if source.stem.startswith("preset"):  # of them their own judge alone knows anything
+            return [("presets", [])]
+        first = ("oracle", row.get("case") or self.soonest(source))
+        others = [(name, []) for name in JUDGES if name != "oracle"]
+        return [first, *others, ("oracle", [])]
 
     def link(self, folder, replaced, mutated):
         """The library in a folder, one object replaced."""
@@ -167,25 +179,21 @@ class ScalarBench:
         must([*self.compiler, *objects, "-o", self.folder / f"test_{name}", self.folder / LIBRARY]
              + [*self.libraries, "-lm", "-lpthread"])
 
-    def judge(self, folder, replaced, judges):
+    def judge(self, folder, runs):
         """
-        Runs the judges with the library of a folder, up to the first that fails; {judge: output} of
-        that one. The oracle starts with the case that is likely to notice, and runs as a whole if
-        it does not.
+        Runs judges with the library of a folder, up to the first that fails: its name and output.
         """
-        for name in judges:
-            for case in self.cases(replaced) if name == "oracle" else [[]]:
-                program = [self.folder / f"test_{name}", "scalar", *case]
-                status, output = run(program, {LOOKED_FOR: str(folder), **sizes(name)})
-                if verdict(status, output):
-                    return {name: output}
-        return {}
+        for name, case in runs:
+            program = [self.folder / f"test_{name}", "scalar", *case]
+            status, output = run(program, {LOOKED_FOR: str(folder), **sizes(name)})
+            if verdict(status, output):
+                return name, output
+        return None
 
     def baseline(self):
-        failed = self.judge(self.folder, None, JUDGES + OTHERS)
+        failed = self.judge(self.folder, [(name, []) for name in JUDGES + OTHERS])
         if failed:
-            output = list(failed.values())[0]
-            raise Broken(f"the judges fail without a mutant: {first_failure(output)}")
+            raise Broken(f"the judges fail without a mutant: {first_failure(failed[1])}")
 
     def trial(self, row):
         """A header is changed for the source of its stem alone."""
@@ -198,13 +206,8 @@ class ScalarBench:
             (folder / place.name).write_text(text)
             self.compile(source, changed, output)
             self.link(folder, source, output)
-            judges = (row["judge"],) if "judge" in row else JUDGES
-            if source.stem.startswith("preset"):  # of them their own judge alone knows anything
-                judges = ("presets",)
-            caught = self.judge(folder, source, judges)
-        if not caught:
-            return None
-        return " and ".join(caught), first_failure(list(caught.values())[0])
+            caught = self.judge(folder, self.runs(row, source))
+        return caught and (caught[0], first_failure(caught[1]))
 
 
 class KernelBench:
