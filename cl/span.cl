@@ -180,5 +180,6 @@ ulong element_of_matrix(const struct tik_place place, const uint j)
     const ulong i = place.inside + j;
     if (place.rows <= place.columns)
         return place.matrix + i;
-    return place.matrix + i % place.columns * place.rows + i / place.columns;
+    const ulong row = i / place.columns, column = i - row * place.columns;
+    return place.matrix + column * place.rows + row;
 }

@@ -94,11 +94,11 @@ enum { COUNT = TIK_KNOWN_ANSWERS - 5, TENSORS = 6, UNITS = 4096, SLOTS = 4096, G
 /* Arrays of float32: all but the low-precision copy. */
 enum { FLOATS = 2 + TIK_LOW };
 
-/* One element, short rows, longer ones, a row of nearly one block, a column and a row of two. */
+/* One element, short rows, longer ones, a row of half a block, a column and two rows of two. */
 static const struct {
     uint32_t first, length, row;
-} tensors[TENSORS] = {{0, 1, 1},       {1, 93, 31},     {94, 412, 103},
-                      {506, 989, 989}, {1495, 1030, 1}, {2525, COUNT - 2525, COUNT - 2525}};
+} tensors[TENSORS] = {{0, 1, 1},       {1, 93, 31},    {94, 412, 103},
+                      {506, 471, 471}, {977, 1030, 1}, {2007, COUNT - 2007, (COUNT - 2007) / 2}};
 
 struct answers {
     float array[FLOATS][COUNT]; /* param, grad, and the others by number */
@@ -116,6 +116,18 @@ struct tables {
     struct tik_matrices matrices[TENSORS];
 };
 
+/* A unit takes a work-group: rows and columns that are units are few and long, of up to two blocks. */
+static uint32_t row_of(enum tik_scope scope, size_t i)
+{
+    const uint32_t row = tensors[i].row, rows = tensors[i].length / row;
+    const bool long_rows = row > rows;
+    if (scope == TIK_SCOPE_ROW && !long_rows)
+        return rows;
+    if (scope == TIK_SCOPE_COLUMN && long_rows)
+        return rows;
+    return row;
+}
+
 /* Units and slots in the order of the tensors; returns the number of slots. */
 static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
 {
@@ -123,7 +135,7 @@ static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
     struct tik_tally tally = {0};
     struct tik_spans *spans = &t->spans[scope];
     for (size_t i = 0; i < TENSORS; i++) {
-        const uint32_t row = tensors[i].row, rows = tensors[i].length / row;
+        const uint32_t row = row_of(scope, i), rows = tensors[i].length / row;
         struct tik_span *span = &t->span[scope][i];
         const struct tik_entry entry = {.rank = 2,
                                         .shape = (size_t[]){rows, row},
