@@ -7,17 +7,15 @@
  *     norm_finish   norm <- sqrt(sum over all), clip <- min(1, max_norm / (norm + eps)); whether
  *                   the step is skipped, and what becomes of the loss scale
  *
- * All of it stays on the device, where the next kernel reads it. The gradient is taken as step.cl
- * takes it (GATHER, UNSCALE, LIMIT). SECOND is 1 where p^2 is wanted, CHECK where gradients that
- * are not finite are counted, CLIP_ALL where all are clipped together, UNITS where each unit is, by
- * the factor that CLIP_UNIT names, SUM where gradients accumulate (tik_accumulate). Kernels that no
- * launch uses are left out: drivers compile every kernel of a program. Scalar twin:
- * src/scalar/norm.c.
+ * All of it stays on the device, where the next kernel reads it. CLIP_ALL is 1 where all are clipped
+ * together, UNITS where each unit is, by the factor that CLIP_UNIT names, SUM where gradients
+ * accumulate (tik_accumulate). Kernels that no launch uses are left out: drivers compile every
+ * kernel of a program. Scalar twin: src/scalar/norm.c.
  */
 #include "numeric.cl"
 #include "reduce.cl"
 #include "span.cl"
-#include "gradient.cl"
+#include "norm_sums.cl"
 
 #if CLIP_ALL || UNITS || CHECK
 /* sums[slot], sums[plane + slot], sums[2*plane + slot] <- of block get_group_id(0). */
@@ -37,36 +35,7 @@ void tik_norm_blocks(__global const struct tik_span *restrict spans,
     const struct tik_offsets at = offsets;
     const struct gradient_scalars k = gradient;
     const struct tik_place place = find_place(spans, span_count, 0, (uint)get_group_id(0));
-    float squares[ITEMS], second[SECOND ? ITEMS : 1], bad[CHECK ? ITEMS : 1];
-
-    for (uint n = 0; n < ITEMS; n++) {
-        const uint j = n * LOCAL_SIZE + get_local_id(0);
-        const ulong i = place.first + j * place.stride;
-        float g = 0.0f, p = 0.0f;
-        if (j < place.length) {
-            const float before = sum ? sum[at.state[TIK_SUM] + i] : 0.0f;
-            g = GATHER(grad[at.grad + i], before, k);
-            g = UNSCALE(g, control);
-            if (SECOND)
-                p = param[at.param + i];
-        }
-        if (CHECK)
-            bad[n] = isfinite(g) ? 0.0f : 1.0f;
-        g = LIMIT(g, k);
-        squares[n] = g * g;
-        if (SECOND)
-            second[n] = p * p;
-    }
-    const float squares_sum = block_sum(squares, scratch);
-    const float second_sum = SECOND ? block_sum(second, scratch) : 0.0f;
-    const float bad_sum = CHECK ? block_sum(bad, scratch) : 0.0f;
-    if (get_local_id(0) == 0) {
-        sums[place.slot] = squares_sum;
-        if (SECOND)
-            sums[plane + place.slot] = second_sum;
-        if (CHECK)
-            sums[2 * plane + place.slot] = bad_sum;
-    }
+    norm_sums(place, param, grad, sum, at, control, k, sums, plane, scratch);
 }
 #endif
 

@@ -28,6 +28,7 @@ struct tik_program; /* a plan, compiled */
 enum tik_kernel {
     TIK_ACCUMULATE,
     TIK_NORM_BLOCKS,
+    TIK_NORM_MANY,
     TIK_NORM_UNITS,
     TIK_NORM_FINISH,
     TIK_GROUP_BLOCKS,
@@ -85,9 +86,10 @@ struct tik_spans {
 /* Tensors in buffers of their own that one launch may take. */
 #define TIK_MANY 32
 
-/* One of them: its elements, and its share of param, grad and the rule's states. */
+/* One of them: its elements, and its share of param, grad, the rule's states and partial sums. */
 struct tik_many {
     uint64_t count;
+    uint32_t slot;
     struct tik_arrays arrays;
     struct tik_offsets at;
 };
@@ -118,7 +120,7 @@ struct tik_launch {
     const struct tik_plan_values *values;
     struct tik_buffer *iterate;  /* the matrices that the rule iterates on */
     struct tik_operands product; /* of TIK_PRODUCT; spans.units counts the rows of the results */
-    const struct tik_many *many; /* of TIK_STEP_MANY; spans.blocks counts the blocks of all */
+    const struct tik_many *many; /* of TIK_STEP_MANY and TIK_NORM_MANY; spans.blocks: of them all */
     uint32_t many_count;         /* at most the plan's packed */
     const struct tik_stream *stream; /* not NULL: over chunks of the host's memory */
 };
@@ -189,7 +191,10 @@ struct tik_backend_ops {
     enum tik_status (*blas_prepare)(struct tik_backend *, const char **caution);
     bool (*blas_is_ready)(const struct tik_backend *);
 
-    /* How many tensors in buffers of their own a launch of the plan takes; 0: one alone. */
+    /*
+     * How many tensors in buffers of their own a launch of the plan takes; 0: one alone. Of a norm's
+     * plan it is the launch over blocks.
+     */
     uint32_t (*program_packs)(struct tik_backend *, const struct tik_plan *);
 
     /*

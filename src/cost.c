@@ -75,6 +75,7 @@ static struct passes launch_passes(const struct tik_launch *l, const struct tik_
     case TIK_COLUMN_SUMS:
         return line_passes(plan, vectors);
     case TIK_NORM_BLOCKS:
+    case TIK_NORM_MANY:
         return norm_passes(&plan->gather);
     case TIK_MEASURE:
         return measure_passes(plan, vectors);

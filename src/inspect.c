@@ -177,6 +177,7 @@ enum tik_conformance tik_optimizer_conformance(const struct tik_optimizer *optim
     if (uses_blas(optimizer))
         weakest = TIK_BOUNDED;
     weaken(optimizer, optimizer->norm_program, &weakest);
+    weaken(optimizer, optimizer->norm_packed, &weakest);
     for (size_t g = 0; g < optimizer->group_count; g++) {
         weaken(optimizer, optimizer->groups[g].program, &weakest);
         weaken(optimizer, optimizer->groups[g].packed, &weakest);

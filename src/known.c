@@ -107,6 +107,7 @@ struct answers {
     struct tik_partial partials[SLOTS];
     struct tik_control control;
     struct tik_progress progress[GROUPS];
+    float sums[3 * SLOTS]; /* those of many tensors, which no launch makes anything of */
 };
 
 struct tables {
@@ -239,9 +240,6 @@ static enum tik_status upload_tables(struct run *r)
     if (status == TIK_OK)
         status = tik_upload(r->backend, rows, sizeof rows, &r->work.rows);
     r->work.plane = SLOTS;
-    const size_t sums = 3 * SLOTS * sizeof(float);
-    if (status == TIK_OK)
-        status = r->backend->ops->memory_create(r->backend, sums, &r->work.sums);
     if (status == TIK_OK)
         status =
             r->backend->ops->memory_create(r->backend, TENSORS * sizeof(float), &r->work.totals);
@@ -262,7 +260,7 @@ struct part {
     bool used;
 };
 
-enum { PARTS = TIK_MAX_PARTS + 7 };
+enum { PARTS = TIK_MAX_PARTS + 8 };
 
 static void list_parts(struct run *r, struct answers *a, struct part parts[PARTS])
 {
@@ -279,6 +277,7 @@ static void list_parts(struct run *r, struct answers *a, struct part parts[PARTS
         {&r->work.partials, a->partials, sizeof a->partials, true},
         {&r->work.control, &a->control, sizeof a->control, true},
         {&r->work.progress, a->progress, sizeof a->progress, true},
+        {&r->work.sums, a->sums, sizeof a->sums, true},
     };
     memcpy(parts + FLOATS + 1, others, sizeof others);
 }
@@ -304,16 +303,18 @@ static void add(struct run *r, enum tik_kernel kernel, enum tik_scope scope)
 }
 
 /* The same elements as tensors in buffers of their own, or as many of them as a launch takes. */
-static void list_many(struct run *r)
+static void list_many(struct run *r, enum tik_kernel kernel)
 {
-    add(r, TIK_STEP_MANY, TIK_SCOPE_TENSOR);
+    add(r, kernel, TIK_SCOPE_TENSOR);
     struct tik_launch *l = &r->list[r->count - 1];
     l->spans = (struct tik_spans){0};
     l->many = r->many;
     l->many_count = r->plan->packed < TENSORS ? r->plan->packed : TENSORS;
     for (size_t i = 0; i < l->many_count; i++) {
         struct tik_many *many = &r->many[i];
-        *many = (struct tik_many){.count = tensors[i].length, .arrays = r->arrays};
+        *many = (struct tik_many){.count = tensors[i].length,
+                                  .slot = r->tables.span[TIK_SCOPE_TENSOR][i].slot,
+                                  .arrays = r->arrays};
         many->at.param = many->at.grad = tensors[i].first;
         for (size_t k = 0; k < TIK_MAX_STATES; k++)
             many->at.state[k] = tensors[i].first;
@@ -373,7 +374,7 @@ static void list_lines(struct run *r)
 static void list_step(struct run *r)
 {
     if (r->plan->packed > 0) {
-        list_many(r);
+        list_many(r, TIK_STEP_MANY);
         return;
     }
     if (r->plan->variant->lines != NULL)
@@ -393,6 +394,10 @@ static void list_norm(struct run *r)
 {
     const struct tik_gather *gather = &r->plan->gather;
     const enum tik_scope scope = tik_gather_scope(gather);
+    if (r->plan->packed > 0) {
+        list_many(r, TIK_NORM_MANY);
+        return;
+    }
     if (gather->mean)
         add(r, TIK_ACCUMULATE, TIK_SCOPE_TENSOR);
     if (!tik_gather_looks(gather))
@@ -541,6 +546,8 @@ static uint64_t compare_answers(const struct answers *a, const struct answers *b
         wrong += tik_verify_compare(&one->penalty, &other->penalty, NULL, 1, bounded, 0);
         wrong += tik_verify_compare(&one->squares, &other->squares, NULL, 1, bounded, 0);
     }
+    if (plan->kind == TIK_PROGRAM_NORM && plan->packed > 0)
+        wrong += tik_verify_compare(a->sums, b->sums, NULL, 3 * SLOTS, bounded, 0);
     wrong += plan->kind == TIK_PROGRAM_STEP && plan->report && !zeros_are_counted(a);
     wrong += memcmp(a->progress, b->progress, sizeof a->progress) != 0;
     return wrong;

@@ -199,6 +199,7 @@ void tik_optimizer_destroy(struct tik_optimizer *optimizer)
             ops->program_destroy(optimizer->backend, optimizer->groups[g].units[i]);
     }
     ops->program_destroy(optimizer->backend, optimizer->norm_program);
+    ops->program_destroy(optimizer->backend, optimizer->norm_packed);
     ops->destroy(optimizer->backend);
     optimizer->scalar->ops->destroy(optimizer->scalar);
     free(optimizer->groups);

@@ -62,6 +62,9 @@ struct tik_optimizer {
     struct tik_group *groups;
     size_t group_count;
     struct tik_program *norm_program;
+    struct tik_program *norm_packed; /* over several pieces a launch; NULL: over one */
+    size_t norm_packs;               /* how many; 0 also before it was asked for */
+    bool norm_asked;
     struct tik_launch *launches; /* of the step in hand */
     size_t launch_capacity;
     struct tik_many *many; /* of those that take several pieces */

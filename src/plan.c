@@ -49,6 +49,11 @@ bool tik_gather_finishes(const struct tik_gather *gather)
     return gather->clip == TIK_CLIP_ALL || gather->guard;
 }
 
+bool tik_gather_packs(const struct tik_gather *gather)
+{
+    return tik_gather_looks(gather) && !tik_gather_units(gather) && !gather->mean;
+}
+
 enum tik_scope tik_gather_scope(const struct tik_gather *gather)
 {
     return gather->clip == TIK_CLIP_ADAPTIVE ? TIK_SCOPE_ROW : TIK_SCOPE_TENSOR;
@@ -383,6 +388,8 @@ size_t tik_plan_defines(const struct tik_plan *plan, char *at, size_t size)
         break;
     case TIK_PROGRAM_NORM:
         define_norm(&text, &plan->gather);
+        if (plan->packed > 0)
+            add(&text, " -DTENSORS=%u -DEACH=EACH_%u", plan->packed, plan->packed);
         break;
     case TIK_PROGRAM_GROUP:
         define_group(&text, plan);

@@ -92,6 +92,9 @@ bool tik_gather_units(const struct tik_gather *gather);
 /* Whether one launch has to finish what is known of all gradients. */
 bool tik_gather_finishes(const struct tik_gather *gather);
 
+/* Whether the sums of many tensors in buffers of their own may share a launch. */
+bool tik_gather_packs(const struct tik_gather *gather);
+
 /* The units whose norms clip. */
 enum tik_scope tik_gather_scope(const struct tik_gather *gather);
 

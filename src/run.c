@@ -6,6 +6,7 @@
 const char *const tik_kernel_names[TIK_KERNELS] = {
     [TIK_ACCUMULATE] = "tik_accumulate",
     [TIK_NORM_BLOCKS] = "tik_norm_blocks",
+    [TIK_NORM_MANY] = "tik_norm_many",
     [TIK_NORM_UNITS] = "tik_norm_units",
     [TIK_NORM_FINISH] = "tik_norm_finish",
     [TIK_GROUP_BLOCKS] = "tik_group_blocks",
@@ -55,6 +56,8 @@ void tik_view_own(const struct tik_optimizer *optimizer, struct tik_view *view)
                               .program = own_program,
                               .units = own_units,
                               .norm = optimizer->norm_program,
+                              .norm_packed = optimizer->norm_packed,
+                              .norm_packs = optimizer->norm_packs,
                               .many = optimizer->many,
                               .self = optimizer};
 }
@@ -101,6 +104,86 @@ static bool is_empty(const struct tik_optimizer *optimizer, size_t piece)
     return optimizer->store.pieces[piece].spans[TIK_SCOPE_TENSOR].blocks == 0;
 }
 
+/* ---- pieces of one tensor each, several a launch ---- */
+
+/* What several pieces of a group may share: a kernel, and how many of them a launch takes. */
+struct pack {
+    enum tik_kernel kernel;
+    struct tik_program *program; /* NULL: each has a launch of its own */
+    size_t packs;
+    bool (*takes)(const struct list *, size_t piece);
+};
+
+static bool takes_norm(const struct list *list, size_t i)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    return list->view->norm_packed != NULL && piece->kind != TIK_MEMORY_LIBRARY &&
+           list->optimizer->groups[piece->group].alone > 1;
+}
+
+static bool takes_step(const struct list *list, size_t i)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    const struct tik_group *group = &list->optimizer->groups[piece->group];
+    return list->view->many != NULL && group->packed != NULL && piece->kind != TIK_MEMORY_LIBRARY &&
+           tik_plan_elementwise(&group->plan);
+}
+
+static void fill_many(const struct list *list, size_t i, struct tik_many *many)
+{
+    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
+    *many = (struct tik_many){.count = piece->elements,
+                              .slot = piece->table[TIK_SCOPE_TENSOR][0].slot,
+                              .arrays = *list->view->arrays(list->view->self, i),
+                              .at = piece->at};
+}
+
+/* Piece i joins the launch that is open, NULL: none; returns the one that is open then, if any. */
+static struct tik_launch *join(struct list *list, struct tik_launch *open, size_t i,
+                               const struct pack *pack)
+{
+    struct tik_many *many = &list->view->many[list->many_count++];
+    fill_many(list, i, many);
+    if (open == NULL) {
+        open = &list->launches[list->count];
+        add(list, pack->kernel, pack->program, i, TIK_SCOPE_TENSOR, 0);
+        open->arrays = (struct tik_arrays){0};
+        open->spans = (struct tik_spans){0};
+        open->many = many;
+    }
+    open->spans.blocks += (many->count + TIK_BLOCK - 1) / TIK_BLOCK;
+    open->many_count++;
+    return open->many_count < pack->packs ? open : NULL;
+}
+
+/* The pieces of a group, wherever others lie between them: no two touch the same elements. */
+static void add_packed(struct list *list, size_t group, const struct pack *pack)
+{
+    const struct tik_store *store = &list->optimizer->store;
+    struct tik_launch *open = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < store->piece_count; i++) {
+        if (store->pieces[i].group != group || is_empty(list->optimizer, i) ||
+            !pack->takes(list, i))
+            continue;
+        if (list->launches != NULL)
+            open = join(list, open, i, pack);
+        count++;
+    }
+    if (list->launches == NULL && count > 0)
+        list->count += (count + pack->packs - 1) / pack->packs;
+}
+
+static void add_packed_steps(struct list *list, size_t g)
+{
+    const struct tik_group *group = &list->optimizer->groups[g];
+    const struct pack steps = {TIK_STEP_MANY, group->packed, group->packed_plan.packed, takes_step};
+    if (group->packed != NULL)
+        add_packed(list, g, &steps);
+}
+
+/* ---- what all gradients have to be looked at for ---- */
+
 static void add_norm(struct list *list)
 {
     const struct tik_optimizer *optimizer = list->optimizer;
@@ -108,8 +191,12 @@ static void add_norm(struct list *list)
     const enum tik_scope scope = tik_gather_scope(gather);
     const bool units = tik_gather_units(gather);
     struct tik_program *program = list->view->norm;
+    const struct pack norms = {TIK_NORM_MANY, list->view->norm_packed, list->view->norm_packs,
+                               takes_norm};
+    for (size_t g = 0; g < optimizer->group_count && list->view->norm_packed != NULL; g++)
+        add_packed(list, g, &norms);
     for (size_t i = 0; i < optimizer->store.piece_count; i++) {
-        if (is_empty(optimizer, i))
+        if (is_empty(optimizer, i) || norms.takes(list, i))
             continue;
         add(list, TIK_NORM_BLOCKS, program, i, scope, 0);
         if (units)
@@ -318,61 +405,6 @@ static void add_piece(struct list *list, size_t i)
         add(list, TIK_LATE, program, i, TIK_SCOPE_TENSOR, 0);
 }
 
-/* ---- pieces of one tensor each, several a launch ---- */
-
-static bool is_packed(const struct list *list, size_t i)
-{
-    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
-    const struct tik_group *group = &list->optimizer->groups[piece->group];
-    return list->view->many != NULL && group->packed != NULL && piece->kind != TIK_MEMORY_LIBRARY &&
-           tik_plan_elementwise(&group->plan);
-}
-
-static void fill_many(const struct list *list, size_t i, struct tik_many *many)
-{
-    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
-    *many = (struct tik_many){.count = piece->elements,
-                              .arrays = *list->view->arrays(list->view->self, i),
-                              .at = piece->at};
-}
-
-/* Piece i joins the launch that is open, NULL: none; returns the one that is open then, if any. */
-static struct tik_launch *join(struct list *list, struct tik_launch *open, size_t i)
-{
-    const struct tik_piece *piece = &list->optimizer->store.pieces[i];
-    const struct tik_group *group = &list->optimizer->groups[piece->group];
-    struct tik_many *many = &list->view->many[list->many_count++];
-    fill_many(list, i, many);
-    if (open == NULL) {
-        open = &list->launches[list->count];
-        add(list, TIK_STEP_MANY, group->packed, i, TIK_SCOPE_TENSOR, 0);
-        open->arrays = (struct tik_arrays){0};
-        open->spans = (struct tik_spans){0};
-        open->many = many;
-    }
-    open->spans.blocks += (many->count + TIK_BLOCK - 1) / TIK_BLOCK;
-    open->many_count++;
-    return open->many_count < group->packed_plan.packed ? open : NULL;
-}
-
-/* The pieces of a group, wherever others lie between them: no two touch the same elements. */
-static void add_packed(struct list *list, size_t group)
-{
-    const struct tik_store *store = &list->optimizer->store;
-    const size_t packs = list->optimizer->groups[group].packed_plan.packed;
-    struct tik_launch *open = NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < store->piece_count; i++) {
-        if (store->pieces[i].group != group || is_empty(list->optimizer, i) || !is_packed(list, i))
-            continue;
-        if (list->launches != NULL)
-            open = join(list, open, i);
-        count++;
-    }
-    if (list->launches == NULL && count > 0)
-        list->count += (count + packs - 1) / packs;
-}
-
 size_t tik_run_list(const struct tik_optimizer *optimizer, const struct tik_view *view,
                     bool accumulates, struct tik_launch *launches)
 {
@@ -384,12 +416,11 @@ size_t tik_run_list(const struct tik_optimizer *optimizer, const struct tik_view
             continue;
         if (accumulates)
             add(&list, TIK_ACCUMULATE, view->norm, i, TIK_SCOPE_TENSOR, 0);
-        else if (!is_packed(&list, i))
+        else if (!takes_step(&list, i))
             add_piece(&list, i);
     }
     for (size_t g = 0; g < optimizer->group_count && !accumulates && view->many != NULL; g++)
-        if (optimizer->groups[g].packed != NULL)
-            add_packed(&list, g);
+        add_packed_steps(&list, g);
     return list.count;
 }
 

@@ -13,7 +13,8 @@ struct tik_view {
     const struct tik_spans *(*spans)(const void *self, size_t piece, enum tik_scope scope);
     struct tik_program *(*program)(const void *self, size_t group);
     struct tik_program *(*units)(const void *self, size_t group, size_t slot);
-    struct tik_program *norm;
+    struct tik_program *norm, *norm_packed; /* the latter NULL: one piece a launch */
+    size_t norm_packs;
     bool copied;           /* arrays begin at element 0 */
     struct tik_many *many; /* room for a piece each; NULL: no launch takes several */
     const void *self;

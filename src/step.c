@@ -119,9 +119,19 @@ static bool needs_norm(const struct tik_optimizer *optimizer)
     return tik_gather_looks(&optimizer->gather) || optimizer->gather.mean;
 }
 
+/* Whether several pieces may share a launch of the norm. */
+static bool packs_norm(const struct tik_optimizer *optimizer)
+{
+    bool some = false;
+    for (size_t g = 0; g < optimizer->group_count; g++)
+        some |= optimizer->groups[g].alone > 1;
+    return some && tik_gather_packs(&optimizer->gather);
+}
+
 static bool is_prepared(const struct tik_optimizer *optimizer)
 {
     bool prepared = !needs_norm(optimizer) || optimizer->norm_program != NULL;
+    prepared &= !packs_norm(optimizer) || optimizer->norm_asked;
     for (size_t g = 0; g < optimizer->group_count; g++) {
         const struct tik_group *group = &optimizer->groups[g];
         prepared &= group->program != NULL && tik_plan_equal(&group->plan, &group->compiled);
@@ -132,6 +142,28 @@ static bool is_prepared(const struct tik_optimizer *optimizer)
                          group->units_compiled[i].group == group->plan.penalty[i].group);
     }
     return prepared;
+}
+
+/* A device that takes too few arguments sums one piece a launch. */
+static enum tik_status prepare_norm(struct tik_optimizer *optimizer)
+{
+    struct tik_plan plan;
+    enum tik_status status = TIK_OK;
+    tik_plan_norm(&optimizer->gather, &plan);
+    if (optimizer->norm_program == NULL)
+        status = tik_program_prepare(optimizer->context, optimizer->backend, &plan,
+                                     &optimizer->norm_program, NULL);
+    if (status != TIK_OK || optimizer->norm_asked || !packs_norm(optimizer))
+        return status;
+    plan.packed = optimizer->backend->ops->program_packs(optimizer->backend, &plan);
+    if (plan.packed > 0)
+        status = tik_program_prepare(optimizer->context, optimizer->backend, &plan,
+                                     &optimizer->norm_packed, NULL);
+    if (status == TIK_OK) {
+        optimizer->norm_packs = plan.packed;
+        optimizer->norm_asked = true;
+    }
+    return status;
 }
 
 /*
@@ -149,12 +181,8 @@ static enum tik_status prepare_programs(struct tik_optimizer *optimizer)
         return status;
     for (size_t g = 0; g < optimizer->group_count && status == TIK_OK; g++)
         status = prepare_group(optimizer, &optimizer->groups[g]);
-    if (status == TIK_OK && needs_norm(optimizer) && optimizer->norm_program == NULL) {
-        struct tik_plan plan;
-        tik_plan_norm(&optimizer->gather, &plan);
-        status = tik_program_prepare(optimizer->context, optimizer->backend, &plan,
-                                     &optimizer->norm_program, NULL);
-    }
+    if (status == TIK_OK && needs_norm(optimizer))
+        status = prepare_norm(optimizer);
     return status;
 }
 
@@ -235,9 +263,11 @@ static void warn_of_small_decay(const struct tik_optimizer *optimizer, struct ti
 static enum tik_status reserve_many(struct tik_optimizer *optimizer)
 {
     size_t most = 0;
-    for (size_t g = 0; g < optimizer->group_count; g++)
-        if (optimizer->groups[g].packed != NULL)
-            most += optimizer->groups[g].alone;
+    for (size_t g = 0; g < optimizer->group_count; g++) {
+        const struct tik_group *group = &optimizer->groups[g];
+        const size_t kinds = (size_t)(group->packed != NULL) + (optimizer->norm_packed != NULL);
+        most += kinds * group->alone;
+    }
     if (most <= optimizer->many_capacity)
         return TIK_OK;
     struct tik_many *grown = realloc(optimizer->many, most * sizeof *grown);

@@ -65,7 +65,7 @@ struct tik_piece {
     size_t batch_count;
     /* Where several tensors side by side are one: for steps that ask of no element where it is. */
     struct tik_span *run_table;
-    struct tik_spans runs; /* none: no fewer than there are tensors */
+    struct tik_spans runs;         /* none: no fewer than there are tensors */
     struct tik_matrices *matrices; /* one a span; memory.matrices on the backend */
 };
 

@@ -185,7 +185,7 @@ def check_syntax(clang, programs):
         (form, states), = RULES[stem]
         count += check_program(clang, programs[stem], {
             **chosen_stages(form, states, stem, 'l1', 1, 256), 'LATE': 1})
-    for stem in programs:
+    for stem in RULES:
         if stem + '_many' not in programs:
             continue
         # 0 to 3 states with every number of tensors, and all other rules with one.
@@ -196,6 +196,12 @@ def check_syntax(clang, programs):
                 'GATHER': 'gather_alone', 'UNSCALE': 'unscale_none', 'TENSORS': tensors,
                 'EACH': f'EACH_{tensors}', 'POINTERS': f'POINTERS_{states}',
                 'CHOICE': f'CHOICE_{states}'})
+    for tensors, clips, checks in itertools.product((2, 4, 8, 16, 32), (0, 1), (0, 1)):
+        count += check_program(clang, programs['norm_many'], {
+            'GATHER': 'gather_alone', 'UNSCALE': 'unscale_by_coming', 'LIMIT': 'limit_by_value',
+            'SUM': 0, 'CLIP_ALL': clips, 'UNITS': 0, 'SECOND': 0, 'CHECK': checks,
+            'CLIP_UNIT': 'clip_norm', 'TENSORS': tensors, 'EACH': f'EACH_{tensors}',
+            'LOCAL_SIZE': 256})
     for displacement in (-3, 0, 3):
         chosen = [*CORRECTED, f'-DDISPLACE={displacement}']
         compile_text(clang, programs['adam'], ['-target', 'spir64', '-fsyntax-only', *WARNINGS,
@@ -263,7 +269,7 @@ def main():
                 for stem in RULES}
     programs |= {stem + '_many': flatten(embed, folder, [stem + '.cl', 'many.cl'])
                  for stem in RULES if stem not in MEASURE}
-    for alone in ('norm', 'group'):
+    for alone in ('norm', 'norm_many', 'group'):
         programs[alone] = flatten(embed, folder, [alone + '.cl'])
     print(f'{check_syntax(clang, programs)} programs compile for spir64 without a warning')
     print(f'{check_no_fusion(clang, programs)} steps have no fused operation on '

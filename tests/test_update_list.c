@@ -386,6 +386,86 @@ START_TEST(test_optimizer)
 }
 END_TEST
 
+/* The same tensors in the memory of a library on the scalar path. */
+static void add_twin(struct tik_optimizer *optimizer, size_t t)
+{
+    const size_t count = size_of(t);
+    char name[16];
+    size_t index;
+    snprintf(name, sizeof name, "%zu", t);
+    const struct tik_tensor tensor = {.name = name,
+                                      .rank = 1,
+                                      .shape = &count,
+                                      .memory = TIK_MEMORY_LIBRARY,
+                                      .param = all.here[0] + all.first[t] + offset_of(t, 0)};
+    judge_ok(tik_optimizer_add_tensor(optimizer, 0, &tensor, &index));
+    judge_ok(tik_optimizer_write(optimizer, index, TIK_GRAD,
+                                 all.here[1] + all.first[t] + offset_of(t, 1)));
+}
+
+static struct tik_optimizer *make_clipping(struct tik_context *context, size_t way)
+{
+    struct tik_optimizer_options options;
+    struct tik_policy *policy = suite_rich_policy("adam");
+    struct tik_optimizer *optimizer;
+    tik_optimizer_defaults(&options);
+    options.max_norm = way == 0 ? 0 : 0.5;
+    options.loss_scale = way == 2 ? 1024 : 0;
+    judge_ok(tik_optimizer_create(context, &options, &optimizer));
+    judge_ok(tik_optimizer_add_group(optimizer, policy, NULL));
+    tik_policy_destroy(policy);
+    return optimizer;
+}
+
+/*
+ * Clipped by the norm of all, and with a loss scale too: the sums of several tensors share a launch,
+ * eight at least on any device, and the norm is that of tensors side by side.
+ */
+START_TEST(test_clipped)
+{
+    enum { STEPS = 3, LEAST = 8 };
+    struct tik_context *host = suite_scalar(0);
+    struct tik_optimizer *plain = make_clipping(own.tikhonov, 0);
+    struct tik_optimizer *clipped = make_clipping(own.tikhonov, (size_t)_i);
+    struct tik_optimizer *twin = make_clipping(host, (size_t)_i);
+    fill_all();
+    /* Finite gradients: else all is NaN, or skipped. */
+    uint64_t seed = SEED + 1;
+    suite_fill(all.here[1], all.first[all.count], SUITE_EDGES, &seed);
+    memcpy(all.there[1], all.here[1], all.first[all.count] * sizeof(float));
+    move(1, true);
+    size_t filled = 0;
+    for (size_t t = 0; t < all.count; t++) {
+        add_tensor(plain, t);
+        add_tensor(clipped, t);
+        add_twin(twin, t);
+        filled += size_of(t) > 0;
+    }
+    judge_ok(tik_optimizer_prepare(plain));
+    judge_ok(tik_optimizer_prepare(clipped));
+    /* Steps that may be skipped are one launch each. */
+    const size_t steps = _i == 2 ? filled : tik_optimizer_launches(plain);
+    ck_assert_uint_gt(tik_optimizer_launches(clipped), steps + 1);
+    ck_assert_uint_le(tik_optimizer_launches(clipped), steps + 1 + (all.count + LEAST - 1) / LEAST);
+    printf("%zu tensors, clipped in way %d: %zu launches\n", filled, _i,
+           tik_optimizer_launches(clipped));
+    for (int step = 0; step < STEPS; step++) {
+        judge_ok(tik_optimizer_step(clipped));
+        judge_ok(tik_optimizer_step(twin));
+    }
+    judge_ok(tik_optimizer_sync(clipped));
+    ck_assert_int_eq(tik_optimizer_conformance(clipped), TIK_EXACT);
+    for (size_t t = 0; t < all.count; t++)
+        judge_ok(tik_optimizer_read(twin, t, TIK_PARAM,
+                                    all.here[0] + all.first[t] + offset_of(t, 0)));
+    check_all("clipped");
+    tik_optimizer_destroy(plain);
+    tik_optimizer_destroy(clipped);
+    tik_optimizer_destroy(twin);
+    tik_context_destroy(host);
+}
+END_TEST
+
 /* No launch, and yet an event, after those that it waits for. */
 START_TEST(test_nothing_to_do)
 {
@@ -662,6 +742,11 @@ static Suite *make_suite(void)
     tcase_add_test(test_case, test_shared_buffers);
     tcase_add_test(test_case, test_bad_calls);
     tcase_add_test(test_case, test_on_the_scalar_path);
+    suite_add_tcase(suite, test_case);
+    test_case = tcase_create("norms");
+    tcase_add_unchecked_fixture(test_case, open_buffers, close_own);
+    tcase_set_timeout(test_case, 120);
+    tcase_add_loop_test(test_case, test_clipped, 1, 3);
     suite_add_tcase(suite, test_case);
     return suite;
 }

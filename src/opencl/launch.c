@@ -281,6 +281,7 @@ static const struct {
 } kernels[TIK_KERNELS] = {
     [TIK_ACCUMULATE] = {.list = accumulate, .reads_grad = true},
     [TIK_NORM_BLOCKS] = {.list = norm_blocks, .reads_grad = true},
+    [TIK_NORM_MANY] = {.reads_grad = true},
     [TIK_NORM_UNITS] = {.list = norm_units, .units = true},
     [TIK_NORM_FINISH] = {.list = norm_finish},
     [TIK_GROUP_BLOCKS] = {.list = group_blocks},
@@ -302,7 +303,7 @@ static const struct {
 
 enum tik_status tik_opencl_set_arguments(const struct tik_launch *l)
 {
-    if (l->kernel == TIK_STEP_MANY)
+    if (l->many != NULL)
         return tik_opencl_set_many(l);
     struct arguments a = {0};
     kernels[l->kernel].list(&a, l);
@@ -331,7 +332,7 @@ static enum tik_status lend(struct opencl_backend *b, const struct tik_launch *l
     enum tik_status status =
         tik_opencl_memory_to_device(b, l->arrays.param, kernels[l->kernel].writes);
     for (size_t t = 0; t < l->many_count && status == TIK_OK; t++) {
-        status = tik_opencl_memory_to_device(b, l->many[t].arrays.param, true);
+        status = tik_opencl_memory_to_device(b, l->many[t].arrays.param, kernels[l->kernel].writes);
         if (status == TIK_OK)
             status = tik_opencl_memory_to_device(b, l->many[t].arrays.grad, false);
     }

@@ -1,19 +1,21 @@
 /* Many tensors in buffers of their own in one launch: as many as there is room for arguments. */
 #include "inside.h"
 
-#include <string.h>
-
 #include "../error.h"
 
-/* What the kernel takes beside its tensors: control, scalars, and what alignment may cost. */
+/* What the kernel takes beside its tensors, and what alignment may cost. */
 static size_t fixed_bytes(const struct tik_plan *plan)
 {
+    if (plan->kind == TIK_PROGRAM_NORM)
+        return 2 * sizeof(cl_mem) + sizeof(struct gradient_scalars) + sizeof(cl_uint) + 32;
     return sizeof(cl_mem) + sizeof(struct step_scalars) + plan->rule->scalars_size + 32;
 }
 
-/* Pointers of a tensor, its length and its offsets. */
+/* Pointers of a tensor and its row of numbers: its length, an offset for each pointer, its slot. */
 static size_t tensor_bytes(const struct tik_plan *plan)
 {
+    if (plan->kind == TIK_PROGRAM_NORM)
+        return sizeof(cl_mem) + 3 * sizeof(cl_ulong);
     const size_t arrays = 2 + plan->variant->state_count;
     return arrays * sizeof(cl_mem) + (1 + arrays) * sizeof(cl_ulong);
 }
@@ -31,11 +33,50 @@ uint32_t tik_opencl_program_packs(struct tik_backend *backend, const struct tik_
     return count > 1 ? count : 0;
 }
 
-/* struct tik_many of cl/many.cl: for each tensor its count and its offsets. */
-static size_t write_offsets(const struct tik_launch *l, cl_ulong *at)
+/* The arguments of a kernel one after the other, up to the first that it refuses. */
+struct setting {
+    const struct tik_launch *launch;
+    cl_uint number;
+    enum tik_status status;
+};
+
+static void set(struct setting *s, size_t size, const void *value)
 {
+    if (s->status != TIK_OK)
+        return;
+    const enum tik_kernel kernel = s->launch->kernel;
+    const cl_int error =
+        clSetKernelArg(s->launch->program->kernels[kernel], s->number, size, value);
+    if (error != CL_SUCCESS)
+        s->status =
+            tik_error_set(TIK_ERROR_DEVICE, "clSetKernelArg %u of %s: %s", (unsigned)s->number,
+                          tik_kernel_names[kernel], tik_opencl_error_name(error));
+    s->number++;
+}
+
+static void set_buffer(struct setting *s, const struct tik_buffer *b)
+{
+    set(s, sizeof(cl_mem), b != NULL ? &b->mem : NULL);
+}
+
+/* Places that no tensor takes have the first one's buffers, and no elements. */
+static const struct tik_arrays *arrays_at(const struct tik_launch *l, size_t t)
+{
+    return &l->many[t < l->many_count ? t : 0].arrays;
+}
+
+/* struct tik_many of cl/many.cl: for each tensor its count and its offsets. */
+static void set_step_tensors(struct setting *s)
+{
+    const struct tik_launch *l = s->launch;
     const size_t states = l->program->state_count, row = 3 + states;
-    memset(at, 0, l->program->packed * row * sizeof *at);
+    cl_ulong at[TIK_MANY * (3 + TIK_MAX_STATES)] = {0};
+    for (size_t t = 0; t < l->program->packed; t++) {
+        set_buffer(s, arrays_at(l, t)->param);
+        set_buffer(s, arrays_at(l, t)->grad);
+        for (size_t k = 0; k < states; k++)
+            set_buffer(s, arrays_at(l, t)->state[k]);
+    }
     for (size_t t = 0; t < l->many_count; t++) {
         const struct tik_many *tensor = &l->many[t];
         at[t * row] = tensor->count;
@@ -44,46 +85,43 @@ static size_t write_offsets(const struct tik_launch *l, cl_ulong *at)
         for (size_t k = 0; k < states; k++)
             at[t * row + 3 + k] = tensor->at.state[k];
     }
-    return l->program->packed * row * sizeof *at;
+    set(s, l->program->packed * row * sizeof *at, at);
 }
 
-static enum tik_status set(cl_kernel kernel, cl_uint *number, size_t size, const void *value)
+static void set_step(struct setting *s)
 {
-    const cl_int error = clSetKernelArg(kernel, *number, size, value);
-    if (error != CL_SUCCESS)
-        return tik_error_set(TIK_ERROR_DEVICE, "clSetKernelArg %u of tik_step_many: %s",
-                             (unsigned)*number, tik_opencl_error_name(error));
-    (*number)++;
-    return TIK_OK;
+    const struct tik_launch *l = s->launch;
+    set_step_tensors(s);
+    set_buffer(s, l->work->control);
+    set(s, sizeof l->values->row.step, &l->values->row.step);
+    set(s, l->program->rule_size, l->values->row.rule);
 }
 
-static enum tik_status set_buffer(cl_kernel kernel, cl_uint *number, const struct tik_buffer *b)
+/* struct tik_norm_tensors of cl/norm_many.cl: for each tensor its count, its offset and its slot. */
+static void set_norm(struct setting *s)
 {
-    return set(kernel, number, sizeof(cl_mem), b != NULL ? &b->mem : NULL);
+    const struct tik_launch *l = s->launch;
+    cl_ulong at[TIK_MANY * 3] = {0};
+    for (size_t t = 0; t < l->program->packed; t++)
+        set_buffer(s, arrays_at(l, t)->grad);
+    for (size_t t = 0; t < l->many_count; t++) {
+        at[3 * t] = l->many[t].count;
+        at[3 * t + 1] = l->many[t].at.grad;
+        at[3 * t + 2] = l->many[t].slot;
+    }
+    set(s, l->program->packed * 3 * sizeof *at, at);
+    set_buffer(s, l->work->control);
+    set(s, sizeof l->gradient, &l->gradient);
+    set_buffer(s, l->work->sums);
+    set(s, sizeof l->work->plane, &l->work->plane);
 }
 
-/* Places that no tensor takes are filled with the first one's buffers, and have no elements. */
 enum tik_status tik_opencl_set_many(const struct tik_launch *l)
 {
-    const cl_kernel kernel = l->program->kernels[TIK_STEP_MANY];
-    cl_ulong offsets[TIK_MANY * (3 + TIK_MAX_STATES)];
-    const size_t bytes = write_offsets(l, offsets);
-    cl_uint number = 0;
-    enum tik_status status = TIK_OK;
-    for (size_t t = 0; t < l->program->packed && status == TIK_OK; t++) {
-        const struct tik_arrays *arrays = &l->many[t < l->many_count ? t : 0].arrays;
-        status = set_buffer(kernel, &number, arrays->param);
-        if (status == TIK_OK)
-            status = set_buffer(kernel, &number, arrays->grad);
-        for (size_t k = 0; k < l->program->state_count && status == TIK_OK; k++)
-            status = set_buffer(kernel, &number, arrays->state[k]);
-    }
-    if (status == TIK_OK)
-        status = set(kernel, &number, bytes, offsets);
-    if (status == TIK_OK)
-        status = set_buffer(kernel, &number, l->work->control);
-    if (status == TIK_OK)
-        status = set(kernel, &number, sizeof l->values->row.step, &l->values->row.step);
-    return status == TIK_OK ? set(kernel, &number, l->program->rule_size, l->values->row.rule)
-                            : status;
+    struct setting setting = {.launch = l, .status = TIK_OK};
+    if (l->kernel == TIK_NORM_MANY)
+        set_norm(&setting);
+    else
+        set_step(&setting);
+    return setting.status;
 }

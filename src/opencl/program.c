@@ -238,10 +238,11 @@ static bool is_wanted(const struct tik_plan *plan, enum tik_kernel kernel)
     const bool lines = step && plan->variant->lines != NULL;
     const bool units = tik_gather_units(gather);
     const bool wanted[TIK_KERNELS] = {
-        [TIK_ACCUMULATE] = norm && gather->mean,
-        [TIK_NORM_BLOCKS] = norm && tik_gather_looks(gather),
-        [TIK_NORM_UNITS] = norm && units,
-        [TIK_NORM_FINISH] = norm && tik_gather_finishes(gather),
+        [TIK_ACCUMULATE] = norm && gather->mean && plan->packed == 0,
+        [TIK_NORM_BLOCKS] = norm && tik_gather_looks(gather) && plan->packed == 0,
+        [TIK_NORM_MANY] = norm && plan->packed > 0,
+        [TIK_NORM_UNITS] = norm && units && plan->packed == 0,
+        [TIK_NORM_FINISH] = norm && tik_gather_finishes(gather) && plan->packed == 0,
         [TIK_GROUP_BLOCKS] = factor,
         [TIK_GROUP_FACTORS] = factor,
         [TIK_GROUP_SCALE] = factor,

@@ -11,8 +11,8 @@
 #endif
 
 #include "../error.h"
-#include "blas/blas.h"
 #include "../pages.h"
+#include "blas/blas.h"
 #include "launch.h"
 
 struct scalar_backend {

@@ -36,6 +36,7 @@ static uint32_t get_many(const struct tik_launch *l, uint64_t from, uint64_t to,
         tensor++;
     }
     const uint32_t taken = find_stretch(NULL, 0, tensor->count, from, to, &block->place);
+    block->place.slot += tensor->slot;
     set_block(l, &tensor->arrays, &tensor->at, block);
     return taken;
 }
@@ -286,6 +287,7 @@ static const struct {
 } kernels[TIK_KERNELS] = {
     [TIK_ACCUMULATE] = {.blocks = accumulate},
     [TIK_NORM_BLOCKS] = {.blocks = norm_blocks},
+    [TIK_NORM_MANY] = {.blocks = norm_blocks},
     [TIK_NORM_UNITS] = {.unit = norm_units},
     [TIK_NORM_FINISH] = {.unit = norm_finish},
     [TIK_GROUP_BLOCKS] = {.blocks = group_blocks},
