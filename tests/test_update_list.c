@@ -456,8 +456,8 @@ START_TEST(test_clipped)
     judge_ok(tik_optimizer_sync(clipped));
     ck_assert_int_eq(tik_optimizer_conformance(clipped), TIK_EXACT);
     for (size_t t = 0; t < all.count; t++)
-        judge_ok(tik_optimizer_read(twin, t, TIK_PARAM,
-                                    all.here[0] + all.first[t] + offset_of(t, 0)));
+        judge_ok(
+            tik_optimizer_read(twin, t, TIK_PARAM, all.here[0] + all.first[t] + offset_of(t, 0)));
     check_all("clipped");
     tik_optimizer_destroy(plain);
     tik_optimizer_destroy(clipped);

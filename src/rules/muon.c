@@ -33,8 +33,9 @@ static const struct tik_option options[COUNT] = {
     [LR] = OPTION_LR(1e-3),
     [WEIGHT_DECAY] =
         OPTION_WEIGHT_DECAY(0.1, "decoupled: p -= lr*weight_decay*p, by lr without adjustment"),
-    [MOMENTUM] = OPTION_POSITIVE("momentum", 0.95, "what the buffer keeps: buf += (1 - momentum)*"
-                                                   "(g - buf)"),
+    [MOMENTUM] = OPTION_POSITIVE("momentum", 0.95,
+                                 "what the buffer keeps: buf += (1 - momentum)*"
+                                 "(g - buf)"),
     [NESTEROV] = {.name = "nesterov",
                   .type = TIK_OPTION_FLAG,
                   .value = 1,
@@ -65,10 +66,10 @@ static const char *const states[] = {"momentum_buffer", NULL};
 
 #define MEASURE .ratio_of = "muon_norm", .ratio_of_twin = tik_scalar_muon_norm, .reads = 1
 
-static const struct tik_measure of_buffer = {
-    MEASURE, .measure = "muon_measure", .measure_twin = tik_scalar_muon_measure};
-static const struct tik_measure of_nesterov = {
-    MEASURE, .measure = "muon_measure_nesterov", .measure_twin = tik_scalar_muon_measure_nesterov};
+static const struct tik_measure of_buffer = {MEASURE, .measure = "muon_measure",
+                                             .measure_twin = tik_scalar_muon_measure};
+static const struct tik_measure of_nesterov = {MEASURE, .measure = "muon_measure_nesterov",
+                                               .measure_twin = tik_scalar_muon_measure_nesterov};
 
 static void polynomial(const double *o, struct tik_polynomial *made)
 {
