@@ -114,10 +114,16 @@ struct pack {
     bool (*takes)(const struct list *, size_t piece);
 };
 
+/* A tensor in buffers of its own on the device. */
+static bool is_alone(const struct tik_piece *piece)
+{
+    return piece->kind != TIK_MEMORY_LIBRARY && piece->stream == NULL;
+}
+
 static bool takes_norm(const struct list *list, size_t i)
 {
     const struct tik_piece *piece = &list->optimizer->store.pieces[i];
-    return list->view->norm_packed != NULL && piece->kind != TIK_MEMORY_LIBRARY &&
+    return list->view->norm_packed != NULL && is_alone(piece) &&
            list->optimizer->groups[piece->group].alone > 1;
 }
 
@@ -125,7 +131,7 @@ static bool takes_step(const struct list *list, size_t i)
 {
     const struct tik_piece *piece = &list->optimizer->store.pieces[i];
     const struct tik_group *group = &list->optimizer->groups[piece->group];
-    return list->view->many != NULL && group->packed != NULL && piece->kind != TIK_MEMORY_LIBRARY &&
+    return list->view->many != NULL && group->packed != NULL && is_alone(piece) &&
            tik_plan_elementwise(&group->plan);
 }
 

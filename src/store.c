@@ -421,9 +421,11 @@ static enum tik_status place_alone(struct tik_store *store, size_t group,
     size_t ends[TIK_EXTENTS];
     status = place_numbers(piece, entry, ends);
     memcpy(piece->numbers, ends, sizeof ends);
+    const bool streams = tensor->memory == TIK_MEMORY_HOST && tik_stream_is_due(store, piece);
     if (status == TIK_OK)
-        status = take_memory(store, piece, tensor);
-    if (status == TIK_OK)
+        status =
+            streams ? tik_stream_create(store, piece, tensor) : take_memory(store, piece, tensor);
+    if (status == TIK_OK && !streams)
         status = create_states(store, piece);
     if (status == TIK_OK)
         status = start_states(store, piece, entry);
@@ -489,7 +491,7 @@ enum tik_status tik_store_add(struct tik_store *store, size_t group,
 
 static enum tik_status commit_piece(struct tik_store *store, struct tik_piece *piece)
 {
-    enum tik_status status = tik_stream_is_due(store, piece) ? tik_stream_create(store, piece)
+    enum tik_status status = tik_stream_is_due(store, piece) ? tik_stream_create(store, piece, NULL)
                                                              : create_arrays(store, piece);
     for (size_t k = 0; k < 2 + piece->layout.count && status == TIK_OK; k++)
         if (piece->staged[k] != NULL)

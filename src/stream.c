@@ -38,10 +38,16 @@ bool tik_stream_is_due(const struct tik_store *store, const struct tik_piece *pi
     if (store->memory_limit > 0 && store->memory_limit < total)
         total = store->memory_limit;
     uint64_t used = 0;
-    for (size_t i = 0; i < store->piece_count; i++)
-        if (store->pieces[i].committed && store->pieces[i].stream == NULL &&
-            store->pieces[i].kind == TIK_MEMORY_LIBRARY)
-            used += piece_bytes(&store->pieces[i]);
+    for (size_t i = 0; i < store->piece_count; i++) {
+        const struct tik_piece *other = &store->pieces[i];
+        if (other == piece || !other->committed || other->stream != NULL)
+            continue;
+        /* Of the caller's tensors the states alone are ours. */
+        const uint64_t own = other->kind == TIK_MEMORY_LIBRARY ? 0 : 2 * sizeof(float);
+        used += piece_bytes(other) - own * other->elements;
+    }
+    if (piece->elements == 0)
+        return false;
     return used + piece_bytes(piece) > total || piece->elements * sizeof(float) > largest;
 }
 
@@ -55,7 +61,11 @@ static size_t window_elements(const struct tik_store *store, const struct tik_pi
     const uint64_t room = total / (TIK_WINDOWS * element_bytes(piece));
     uint64_t elements = room < largest / sizeof(float) ? room : largest / sizeof(float);
     elements = elements < TIK_MOST_CHUNK ? elements : TIK_MOST_CHUNK;
+    if (piece->elements < elements)
+        elements = piece->elements + TIK_BLOCK - 1;
     elements = elements / TIK_BLOCK * TIK_BLOCK;
+    if (piece->elements <= elements)
+        return (size_t)elements;
     return elements < TIK_LEAST_CHUNK ? TIK_LEAST_CHUNK : (size_t)elements;
 }
 
@@ -78,13 +88,15 @@ static struct tik_buffer **window_of(struct tik_piece *piece, size_t window, siz
     return array == 1 ? &arrays->grad : &arrays->state[piece->layout.array[array - 2].number];
 }
 
-/* One array on the host, and its windows. */
-static enum tik_status create_array(struct tik_store *store, struct tik_piece *piece, size_t k)
+/* One array on the host, `given` or its own, and its windows. */
+static enum tik_status create_array(struct tik_store *store, struct tik_piece *piece, size_t k,
+                                    float *given)
 {
     const size_t number = number_of(piece, k), size = tik_layout_size(&piece->layout, k);
     const size_t bytes = tik_piece_numbers(piece, k) * size;
     piece->stream->size[number] = size;
-    piece->stream->host[number] = calloc(bytes > 0 ? bytes : 1, 1);
+    piece->stream->host[number] =
+        given != NULL ? (unsigned char *)given : calloc(bytes > 0 ? bytes : 1, 1);
     if (piece->stream->host[number] == NULL)
         return tik_error_memory("the arena of a group, in the host's memory", bytes);
     enum tik_status status = TIK_OK;
@@ -94,17 +106,21 @@ static enum tik_status create_array(struct tik_store *store, struct tik_piece *p
     return status;
 }
 
-enum tik_status tik_stream_create(struct tik_store *store, struct tik_piece *piece)
+enum tik_status tik_stream_create(struct tik_store *store, struct tik_piece *piece,
+                                  const struct tik_tensor *tensor)
 {
+    float *const given[2] = {tensor != NULL ? tensor->param : NULL,
+                             tensor != NULL ? tensor->grad : NULL};
     piece->stream = calloc(1, sizeof *piece->stream);
     if (piece->stream == NULL)
         return tik_error_memory("a stream of chunks", sizeof *piece->stream);
     piece->window = window_elements(store, piece);
     piece->stream->progress = store->progress;
     piece->stream->data = store->progress_data;
+    piece->stream->borrowed = tensor != NULL;
     enum tik_status status = TIK_OK;
     for (size_t k = 0; k < array_count(piece) && status == TIK_OK; k++)
-        status = create_array(store, piece, k);
+        status = create_array(store, piece, k, k < 2 ? given[k] : NULL);
     if (status != TIK_OK)
         tik_stream_destroy(store, piece);
     return status;
@@ -128,7 +144,8 @@ void tik_stream_destroy(struct tik_store *store, struct tik_piece *piece)
         return;
     drop_chunks(store, stream);
     for (size_t k = 0; k < array_count(piece); k++) {
-        free(stream->host[number_of(piece, k)]);
+        if (k >= 2 || !stream->borrowed)
+            free(stream->host[number_of(piece, k)]);
         for (size_t w = 0; w < TIK_WINDOWS; w++)
             store->backend->ops->memory_destroy(store->backend, *window_of(piece, w, k));
     }

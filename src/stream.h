@@ -10,6 +10,7 @@
 
 struct tik_store;
 struct tik_piece;
+struct tik_tensor;
 
 /* One is filled while another computes and a third is emptied. */
 #define TIK_WINDOWS 3
@@ -33,6 +34,7 @@ struct tik_stream {
     struct tik_chunk *chunks;
     struct tik_span *table;              /* of all chunks, on the host */
     unsigned char *host[2 + TIK_ARRAYS]; /* the piece's arrays: param, grad, the others by number */
+    bool borrowed;                       /* param and grad are the caller's */
     size_t size[2 + TIK_ARRAYS];         /* bytes of an element of each */
     struct tik_arrays windows[TIK_WINDOWS];
     void (*progress)(size_t done, size_t total, void *data); /* NULL: nobody asks */
@@ -45,8 +47,12 @@ struct tik_stream {
  */
 bool tik_stream_is_due(const struct tik_store *store, const struct tik_piece *piece);
 
-/* The host's arrays and the windows of a piece that is committed. */
-enum tik_status tik_stream_create(struct tik_store *store, struct tik_piece *piece);
+/*
+ * The host's arrays and the windows of a piece that is committed. `tensor`: whose parameter and
+ * gradient stay where they are in the caller's memory; NULL: all arrays are the stream's own.
+ */
+enum tik_status tik_stream_create(struct tik_store *store, struct tik_piece *piece,
+                                  const struct tik_tensor *tensor);
 
 /* Cuts the active tensors into chunks; after each change of the tables. */
 enum tik_status tik_stream_cut(struct tik_store *store, struct tik_piece *piece);

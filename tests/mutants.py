@@ -219,13 +219,20 @@ class KernelBench:
         self.cases = sorted({(row.get("judge", "oracle"), *row["case"]) for row in rows})
         self.jobs, self.exact = 1, False
         (folder / "pocl").mkdir()
+        kept = os.environ.get("TIKHONOV_CACHE_DIR", "off")
+        if os.path.isdir(kept):
+            shutil.copytree(kept, folder / "programs")
 
     def judge(self, kernels, name, *case):
-        """Programs are kept by their text, so that those without the mutant are compiled once."""
+        """
+        Programs are kept by their text: those without the mutant are compiled once, or were by the
+        suites whose folder TIKHONOV_CACHE_DIR is, which stays as it is.
+        """
         env = {
             "TIKHONOV_CL_PATH": str(kernels),
             "TIKHONOV_CACHE_DIR": str(self.folder / "programs"),
             "POCL_CACHE_DIR": str(self.folder / "pocl"),
+            "POCL_EXTRA_BUILD_FLAGS": "-cl-opt-disable",  # a fifth of the compiler's time less
             **sizes(name),
         }
         return run([self.programs / f"test_{name}", "opencl", *case], env)

@@ -3,14 +3,15 @@
 #
 #     runtimes.sh BUILD oclgrind    a simulator that finds data races, uninitialised reads and
 #                                   misuse of the API: any finding is a failure
-#     runtimes.sh BUILD rusticl     Mesa's runtime on llvmpipe: another compiler
+#     runtimes.sh BUILD rusticl     Mesa's runtime on llvmpipe: another compiler; a third argument is
+#                                   the sizes, "single" unless it is given
 #     runtimes.sh BUILD none        no platform at all: the scalar path takes over, and says so
 #
 # BUILD is Meson's build folder. A runtime that is not installed is a skip (77), with CI=true a
 # failure.
 set -eu
 
-usage='usage: runtimes.sh BUILD oclgrind|rusticl|none'
+usage='usage: runtimes.sh BUILD oclgrind|rusticl|none [SIZES]'
 build=$(cd "${1:?$usage}" && pwd)
 runtime=${2:?$usage}
 kernels=$(dirname "$0")/../cl
@@ -20,9 +21,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 out=$folder/out
 
-# Programs are compiled by the runtime under test, not taken from a cache, and sizes are small.
+# Programs are compiled by the runtime under test, not taken from a cache, and they are few.
 TIKHONOV_CACHE_DIR=off
-TIKHONOV_TEST_SIZES=small
+TIKHONOV_TEST_SIZES=${3:-single}
 export TIKHONOV_CACHE_DIR TIKHONOV_TEST_SIZES
 
 fail() {
@@ -106,8 +107,7 @@ find_planted_race() {
 run_oclgrind() {
     command -v oclgrind >/dev/null 2>&1 || skip 'oclgrind is not installed'
     TIKHONOV_DEVICE=Oclgrind
-    TIKHONOV_TEST_SIZES=single # a thousand times slower than others: the fewest programs
-    export TIKHONOV_DEVICE TIKHONOV_TEST_SIZES
+    export TIKHONOV_DEVICE
     grind "$build/tests/test_bits"
     if [ -s "$folder/findings" ]; then
         head -n 60 "$folder/findings"

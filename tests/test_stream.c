@@ -191,6 +191,94 @@ START_TEST(test_verified)
 }
 END_TEST
 
+/* Tensors in the caller's memory on the host, which a group shares with one of the library's. */
+struct borrowed {
+    struct tik_optimizer *optimizer;
+    float *param[TENSORS], *grad[TENSORS];
+};
+
+static void borrow(struct borrowed *b, uint64_t limit, struct told *told)
+{
+    struct tik_optimizer_options options;
+    tik_optimizer_defaults(&options);
+    options.memory_limit = limit;
+    options.max_norm = 0.5;
+    options.progress = told != NULL ? tell : NULL;
+    options.progress_data = told;
+    struct tik_policy *policy = suite_rich_policy("adamw");
+    judge_ok(tik_optimizer_create(judge_context(), &options, &b->optimizer));
+    judge_ok(tik_optimizer_add_group(b->optimizer, policy, NULL));
+    tik_policy_destroy(policy);
+    uint64_t seed = SEED;
+    for (size_t i = 0; i < TENSORS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%zu", i);
+        b->param[i] = suite_allocate(counts[i] + 1, sizeof(float));
+        b->grad[i] = suite_allocate(counts[i] + 1, sizeof(float));
+        suite_fill(b->param[i], counts[i] + 1, SUITE_LEVEL, &seed);
+        const struct tik_tensor tensor = {.name = name,
+                                          .rank = 1,
+                                          .shape = &counts[i],
+                                          .memory = i == 3 ? TIK_MEMORY_LIBRARY : TIK_MEMORY_HOST,
+                                          .param = b->param[i],
+                                          .grad = i == 3 ? NULL : b->grad[i]};
+        judge_ok(tik_optimizer_add_tensor(b->optimizer, 0, &tensor, NULL));
+    }
+}
+
+static void step_borrowed(struct borrowed *b, uint64_t t)
+{
+    uint64_t seed = SEED + t;
+    for (size_t i = 0; i < TENSORS; i++)
+        suite_fill(b->grad[i], counts[i] + 1, SUITE_EDGES, &seed);
+    judge_ok(tik_optimizer_write(b->optimizer, 3, TIK_GRAD, b->grad[3]));
+    judge_ok(tik_optimizer_step(b->optimizer));
+    judge_ok(tik_optimizer_sync(b->optimizer));
+}
+
+static void give_back(struct borrowed *b)
+{
+    tik_optimizer_destroy(b->optimizer);
+    for (size_t i = 0; i < TENSORS; i++) {
+        free(b->param[i]);
+        free(b->grad[i]);
+    }
+}
+
+/* After a sync the results are where the caller's parameters are, and nothing beside them. */
+START_TEST(test_callers_memory)
+{
+    struct told told = {.in_order = true};
+    struct borrowed whole, streamed;
+    borrow(&whole, 0, NULL);
+    borrow(&streamed, tiny, &told);
+    for (uint64_t t = 1; t <= STEPS; t++) {
+        told.calls = told.done = 0;
+        step_borrowed(&whole, t);
+        step_borrowed(&streamed, t);
+        if (judge_on_scalar())
+            ck_assert_uint_eq(told.calls, 0);
+        else
+            ck_assert_uint_gt(told.calls, TENSORS);
+    }
+    for (size_t i = 0; i < TENSORS; i++)
+        suite_check_words("the caller's parameters", streamed.param[i], whole.param[i],
+                          counts[i] + 1);
+    for (size_t i = 0; i < TENSORS; i++)
+        for (int part = TIK_PARAM; part < 2; part++) {
+            float *one = suite_allocate(counts[i] + 1, sizeof *one),
+                  *other = suite_allocate(counts[i] + 1, sizeof *one);
+            judge_ok(tik_optimizer_read(streamed.optimizer, i, part, one));
+            judge_ok(tik_optimizer_read(whole.optimizer, i, part, other));
+            suite_check_words("a part", one, other, counts[i]);
+            free(one);
+            free(other);
+        }
+    give_back(&whole);
+    give_back(&streamed);
+}
+END_TEST
+
 /* A tensor's clip needs its whole norm, and a chunk has a part of it. */
 START_TEST(test_refused)
 {
@@ -217,6 +305,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tests, test_rules, 0, (int)rules);
     tcase_add_test(tests, test_around);
     tcase_add_test(tests, test_verified);
+    tcase_add_test(tests, test_callers_memory);
     tcase_add_test(tests, test_refused);
     suite_add_tcase(suite, tests);
     return suite;

@@ -99,8 +99,8 @@ struct tik_optimizer_options {
     unsigned nonfinite_limit;     /* 0; so many skipped in a row are an error; 0: never */
 
     /*
-     * Tensors of the library's memory that do not fit into so many bytes of the device stay in the
-     * host's, and each step takes them through the device chunk by chunk, copies and kernels
+     * Tensors of the library's memory, or in the caller's on the host, that do not fit into so many
+     * bytes of the device, or into one buffer of it, stay in the host's, and each step takes them through the device chunk by chunk, copies and kernels
      * overlapped on two queues, with the same bits. 0: the device's own memory. A chunk has 16,384
      * elements at least, whatever the limit. A policy with norms of single tensors or units cannot
      * be streamed: an error when the step is prepared. `progress` (may be NULL) is called by step, in
