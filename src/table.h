@@ -71,8 +71,9 @@ struct tik_iteration {
 
 /* One form of a rule, as its options choose it: the stages that compute it, the states it keeps. */
 struct tik_variant {
-    const char *stage;   /* function in cl/STEM.cl */
-    tik_rule_twin *twin; /* the same in src/scalar/STEM.c */
+    const char *stage;     /* function in cl/STEM.cl */
+    tik_rule_twin *twin;   /* the same in src/scalar/STEM.c */
+    tik_fused_twin *fused; /* with what usually surrounds it; NULL: stage by stage alone */
     const char *const *states;
     size_t state_count;
     const enum tik_extent *extents;    /* of the states; NULL: a number each element */

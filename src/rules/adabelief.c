@@ -22,6 +22,7 @@ static const char *const states[] = {"exp_avg", "exp_avg_var", NULL};
 
 static const struct tik_variant variant = {.stage = "adabelief",
                                            .twin = tik_scalar_adabelief,
+                                           .fused = tik_fused_adabelief,
                                            .states = states,
                                            .state_count = 2,
                                            .rate = "adabelief_rate",

@@ -19,6 +19,7 @@ static const char *const states[] = {"square_avg", "acc_delta", NULL};
 
 static const struct tik_variant variant = {.stage = "adadelta",
                                            .twin = tik_scalar_adadelta,
+                                           .fused = tik_fused_adadelta,
                                            .states = states,
                                            .state_count = 2,
                                            .rate = "adadelta_rate",

@@ -21,6 +21,7 @@ static const char *const states[] = {"sum", NULL};
 
 static const struct tik_variant variant = {.stage = "adagrad",
                                            .twin = tik_scalar_adagrad,
+                                           .fused = tik_fused_adagrad,
                                            .states = states,
                                            .state_count = 1,
                                            .rate = "adagrad_rate",

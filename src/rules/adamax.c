@@ -21,6 +21,7 @@ static const char *const states[] = {"exp_avg", "exp_inf", NULL};
 
 static const struct tik_variant variant = {.stage = "adamax",
                                            .twin = tik_scalar_adamax,
+                                           .fused = tik_fused_adamax,
                                            .states = states,
                                            .state_count = 2,
                                            .rate = "adamax_rate",

@@ -28,6 +28,7 @@ static const char *const states[] = {"exp_avg", "exp_avg_sq", "exp_avg_slow", NU
 
 static const struct tik_variant variant = {.stage = "ademamix",
                                            .twin = tik_scalar_ademamix,
+                                           .fused = tik_fused_ademamix,
                                            .states = states,
                                            .state_count = 3,
                                            .rate = "ademamix_rate",

@@ -34,8 +34,11 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"accumulator", "linear", NULL};
 
-static const struct tik_variant by_root = {
-    .stage = "ftrl", .twin = tik_scalar_ftrl, .states = states, .state_count = 2};
+static const struct tik_variant by_root = {.stage = "ftrl",
+                                           .twin = tik_scalar_ftrl,
+                                           .fused = tik_fused_ftrl,
+                                           .states = states,
+                                           .state_count = 2};
 static const struct tik_variant by_power = {
     .stage = "ftrl_power", .twin = tik_scalar_ftrl_power, .states = states, .state_count = 2};
 

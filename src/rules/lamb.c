@@ -46,6 +46,7 @@ static const struct tik_measure measure = {
 
 static const struct tik_variant adapted = {.stage = "lamb",
                                            .twin = tik_scalar_lamb,
+                                           .fused = tik_fused_lamb,
                                            .states = states,
                                            .state_count = 2,
                                            .measure = &measure,
@@ -53,6 +54,7 @@ static const struct tik_variant adapted = {.stage = "lamb",
                                            .rate_twin = tik_scalar_lamb_rate};
 static const struct tik_variant plain = {.stage = "lamb_plain",
                                          .twin = tik_scalar_lamb_plain,
+                                         .fused = tik_fused_lamb_plain,
                                          .states = states,
                                          .state_count = 2,
                                          .rate = "lamb_rate",

@@ -17,8 +17,11 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"exp_avg", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "lion", .twin = tik_scalar_lion, .states = states, .state_count = 1};
+static const struct tik_variant variant = {.stage = "lion",
+                                           .twin = tik_scalar_lion,
+                                           .fused = tik_fused_lion,
+                                           .states = states,
+                                           .state_count = 1};
 
 static const struct tik_variant *choose(const double *o)
 {

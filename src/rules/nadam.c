@@ -24,6 +24,7 @@ static const char *const carried[] = {"mu_product", NULL};
 
 static const struct tik_variant variant = {.stage = "nadam",
                                            .twin = tik_scalar_nadam,
+                                           .fused = tik_fused_nadam,
                                            .states = states,
                                            .state_count = 2,
                                            .rate = "nadam_rate",

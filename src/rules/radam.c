@@ -23,6 +23,7 @@ static const char *const states[] = {"exp_avg", "exp_avg_sq", NULL};
 
 static const struct tik_variant variant = {.stage = "radam",
                                            .twin = tik_scalar_radam,
+                                           .fused = tik_fused_radam,
                                            .states = states,
                                            .state_count = 2,
                                            .rate = "radam_rate",

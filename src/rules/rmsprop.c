@@ -23,24 +23,28 @@ static const char *const momentum_states[] = {"square_avg", "momentum_buffer", N
 
 static const struct tik_variant plain = {.stage = "rmsprop",
                                          .twin = tik_scalar_rmsprop,
+                                         .fused = tik_fused_rmsprop,
                                          .states = all_states,
                                          .state_count = 1,
                                          .rate = "rmsprop_rate",
                                          .rate_twin = tik_scalar_rmsprop_rate};
 static const struct tik_variant momentum = {.stage = "rmsprop_momentum",
                                             .twin = tik_scalar_rmsprop_momentum,
+                                            .fused = tik_fused_rmsprop_momentum,
                                             .states = momentum_states,
                                             .state_count = 2,
                                             .rate = "rmsprop_rate",
                                             .rate_twin = tik_scalar_rmsprop_rate};
 static const struct tik_variant centered = {.stage = "rmsprop_centered",
                                             .twin = tik_scalar_rmsprop_centered,
+                                            .fused = tik_fused_rmsprop_centered,
                                             .states = all_states,
                                             .state_count = 2,
                                             .rate = "rmsprop_centered_rate",
                                             .rate_twin = tik_scalar_rmsprop_centered_rate};
 static const struct tik_variant both = {.stage = "rmsprop_centered_momentum",
                                         .twin = tik_scalar_rmsprop_centered_momentum,
+                                        .fused = tik_fused_rmsprop_centered_momentum,
                                         .states = all_states,
                                         .state_count = 3,
                                         .rate = "rmsprop_centered_rate",

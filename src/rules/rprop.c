@@ -33,8 +33,11 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"prev", "step_size", NULL};
 
-static const struct tik_variant variant = {
-    .stage = "rprop", .twin = tik_scalar_rprop, .states = states, .state_count = 2};
+static const struct tik_variant variant = {.stage = "rprop",
+                                           .twin = tik_scalar_rprop,
+                                           .fused = tik_fused_rprop,
+                                           .states = states,
+                                           .state_count = 2};
 
 static const struct tik_variant *choose(const double *o)
 {

@@ -30,16 +30,29 @@ static const struct tik_option options[COUNT] = {
 
 static const char *const states[] = {"momentum_buffer", NULL};
 
-static const struct tik_variant plain = {
-    .stage = "sgd", .twin = tik_scalar_sgd, .states = states, .state_count = 0};
-static const struct tik_variant momentum = {
-    .stage = "sgd_momentum", .twin = tik_scalar_sgd_momentum, .states = states, .state_count = 1};
-static const struct tik_variant nesterov = {
-    .stage = "sgd_nesterov", .twin = tik_scalar_sgd_nesterov, .states = states, .state_count = 1};
-static const struct tik_variant paced = {
-    .stage = "sgd_paced", .twin = tik_scalar_sgd_paced, .states = states, .state_count = 1};
+static const struct tik_variant plain = {.stage = "sgd",
+                                         .twin = tik_scalar_sgd,
+                                         .fused = tik_fused_sgd,
+                                         .states = states,
+                                         .state_count = 0};
+static const struct tik_variant momentum = {.stage = "sgd_momentum",
+                                            .twin = tik_scalar_sgd_momentum,
+                                            .fused = tik_fused_sgd_momentum,
+                                            .states = states,
+                                            .state_count = 1};
+static const struct tik_variant nesterov = {.stage = "sgd_nesterov",
+                                            .twin = tik_scalar_sgd_nesterov,
+                                            .fused = tik_fused_sgd_nesterov,
+                                            .states = states,
+                                            .state_count = 1};
+static const struct tik_variant paced = {.stage = "sgd_paced",
+                                         .twin = tik_scalar_sgd_paced,
+                                         .fused = tik_fused_sgd_paced,
+                                         .states = states,
+                                         .state_count = 1};
 static const struct tik_variant paced_nesterov = {.stage = "sgd_paced_nesterov",
                                                   .twin = tik_scalar_sgd_paced_nesterov,
+                                                  .fused = tik_fused_sgd_paced_nesterov,
                                                   .states = states,
                                                   .state_count = 1};
 

@@ -1,10 +1,11 @@
 /* Scalar twin of cl/adabelief.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "adabelief.h"
 
-void tik_scalar_adabelief(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void adabelief(size_t n, const float *p, const float *restrict g, float *const *s,
                           const void *scalars, float *restrict step)
 {
     (void)p;
@@ -19,6 +20,8 @@ void tik_scalar_adabelief(size_t n, const float *p, const float *restrict g, flo
         step[i] = divide(k.step_size * m, square_root(v) * k.inverse_root + k.eps);
     }
 }
+
+TIK_TWINS(adabelief, 2)
 
 /* What multiplies the corrected mean: the step of the element itself. */
 void tik_scalar_adabelief_rate(size_t n, float *const *old, float *const *s, const void *scalars,

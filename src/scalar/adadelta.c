@@ -1,10 +1,11 @@
 /* Scalar twin of cl/adadelta.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "adadelta.h"
 
-void tik_scalar_adadelta(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void adadelta(size_t n, const float *p, const float *restrict g, float *const *s,
                          const void *scalars, float *restrict step)
 {
     (void)p;
@@ -18,6 +19,8 @@ void tik_scalar_adadelta(size_t n, const float *p, const float *restrict g, floa
         step[i] = k.lr * d;
     }
 }
+
+TIK_TWINS(adadelta, 2)
 
 /* What multiplies the gradient: the step of the element itself, by the a before this step. */
 void tik_scalar_adadelta_rate(size_t n, float *const *old, float *const *s, const void *scalars,

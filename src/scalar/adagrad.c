@@ -1,10 +1,11 @@
 /* Scalar twin of cl/adagrad.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "adagrad.h"
 
-void tik_scalar_adagrad(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void adagrad(size_t n, const float *p, const float *restrict g, float *const *s,
                         const void *scalars, float *restrict step)
 {
     (void)p;
@@ -16,6 +17,8 @@ void tik_scalar_adagrad(size_t n, const float *p, const float *restrict g, float
         step[i] = divide(k.step_size * g[i], square_root(sum + k.eps_inside) + k.eps);
     }
 }
+
+TIK_TWINS(adagrad, 1)
 
 /* What multiplies the gradient: the step of the element itself. */
 void tik_scalar_adagrad_rate(size_t n, float *const *old, float *const *s, const void *scalars,

@@ -1,10 +1,11 @@
 /* Scalar twin of cl/adam.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "adam.h"
 
-void tik_scalar_adam(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void adam(size_t n, const float *p, const float *restrict g, float *const *s,
                      const void *scalars, float *restrict step)
 {
     (void)p;
@@ -19,7 +20,9 @@ void tik_scalar_adam(size_t n, const float *p, const float *restrict g, float *c
     }
 }
 
-void tik_scalar_adam_amsgrad(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_TWINS(adam, 2)
+
+TIK_INLINE void adam_amsgrad(size_t n, const float *p, const float *restrict g, float *const *s,
                              const void *scalars, float *restrict step)
 {
     (void)p;
@@ -36,6 +39,8 @@ void tik_scalar_adam_amsgrad(size_t n, const float *p, const float *restrict g, 
             divide(k.step_size * m, square_root(v_max + k.eps_inside) * k.inverse_root + k.eps);
     }
 }
+
+TIK_TWINS(adam_amsgrad, 3)
 
 /* What multiplies the corrected mean: the step of the element itself. */
 void tik_scalar_adam_rate(size_t n, float *const *old, float *const *s, const void *scalars,

@@ -1,10 +1,11 @@
 /* Scalar twin of cl/adamax.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "adamax.h"
 
-void tik_scalar_adamax(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void adamax(size_t n, const float *p, const float *restrict g, float *const *s,
                        const void *scalars, float *restrict step)
 {
     (void)p;
@@ -20,6 +21,8 @@ void tik_scalar_adamax(size_t n, const float *p, const float *restrict g, float 
         step[i] = divide(k.step_size * m, u);
     }
 }
+
+TIK_TWINS(adamax, 2)
 
 /* What multiplies the corrected mean: the step of the element itself. */
 void tik_scalar_adamax_rate(size_t n, float *const *old, float *const *s, const void *scalars,

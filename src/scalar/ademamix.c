@@ -1,10 +1,11 @@
 /* Scalar twin of cl/ademamix.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "ademamix.h"
 
-void tik_scalar_ademamix(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void ademamix(size_t n, const float *p, const float *restrict g, float *const *s,
                          const void *scalars, float *restrict step)
 {
     (void)p;
@@ -21,6 +22,8 @@ void tik_scalar_ademamix(size_t n, const float *p, const float *restrict g, floa
                          square_root(v) * k.inverse_root + k.eps);
     }
 }
+
+TIK_TWINS(ademamix, 3)
 
 /* What multiplies the corrected mean: the step of the element itself. */
 void tik_scalar_ademamix_rate(size_t n, float *const *old, float *const *s, const void *scalars,

@@ -1,6 +1,7 @@
 /* Scalar twin of cl/ftrl.cl: same names, same lines. */
 #include <string.h>
 
+#include "fuse.h"
 #include "numeric.h"
 #include "power.h"
 #include "stages.h"
@@ -18,7 +19,7 @@ static inline float ftrl_minimum(const float p, const float g, const float old, 
     return fabsf(z) <= k.l1 ? 0.0f : quotient;
 }
 
-void tik_scalar_ftrl(size_t count, const float *restrict p, const float *restrict g,
+TIK_INLINE void ftrl(size_t count, const float *restrict p, const float *restrict g,
                      float *const *s, const void *scalars, float *restrict step)
 {
     const struct ftrl_scalars k = *(const struct ftrl_scalars *)scalars;
@@ -33,6 +34,8 @@ void tik_scalar_ftrl(size_t count, const float *restrict p, const float *restric
         step[i] = ftrl_minimum(p[i], g[i], old, square_root(s0[i]), &s1[i], k);
     }
 }
+
+TIK_TWINS(ftrl, 2)
 
 static inline float ftrl_power_of(const float n, const struct ftrl_scalars k)
 {

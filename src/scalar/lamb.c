@@ -1,4 +1,5 @@
 /* Scalar twin of cl/lamb.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
@@ -42,7 +43,7 @@ float tik_scalar_lamb_ratio_of(float squares_p, float squares_u, float count, co
     return divide(square_root(squares_p), square_root(squares_u));
 }
 
-void tik_scalar_lamb(size_t n, const float *restrict p, const float *g, float *const *s,
+TIK_INLINE void lamb(size_t n, const float *restrict p, const float *g, float *const *s,
                      const void *scalars, float *restrict step)
 {
     (void)g;
@@ -52,7 +53,9 @@ void tik_scalar_lamb(size_t n, const float *restrict p, const float *g, float *c
         step[i] = k.lr * k.ratio * lamb_direction(p[i], s0[i], s1[i], k);
 }
 
-void tik_scalar_lamb_plain(size_t n, const float *restrict p, const float *restrict g,
+TIK_TWINS(lamb, 2)
+
+TIK_INLINE void lamb_plain(size_t n, const float *restrict p, const float *restrict g,
                            float *const *s, const void *scalars, float *restrict step)
 {
     const struct lamb_scalars k = *(const struct lamb_scalars *)scalars;
@@ -62,6 +65,8 @@ void tik_scalar_lamb_plain(size_t n, const float *restrict p, const float *restr
         step[i] = k.lr * lamb_direction(p[i], s0[i], s1[i], k);
     }
 }
+
+TIK_TWINS(lamb_plain, 2)
 
 void tik_scalar_lamb_rate(size_t n, float *const *old, float *const *s, const void *scalars,
                           float *restrict rate)

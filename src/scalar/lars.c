@@ -1,4 +1,5 @@
 /* Scalar twin of cl/lars.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
@@ -67,7 +68,7 @@ float tik_scalar_lars_ratio_of_apex(float squares_p, float squares_g, float coun
     return ratio >= k.lr ? 1.0f : divide(ratio, k.lr);
 }
 
-void tik_scalar_lars(size_t n, const float *restrict p, const float *restrict g, float *const *s,
+TIK_INLINE void lars(size_t n, const float *restrict p, const float *restrict g, float *const *s,
                      const void *scalars, float *restrict step)
 {
     (void)s;
@@ -76,7 +77,9 @@ void tik_scalar_lars(size_t n, const float *restrict p, const float *restrict g,
         step[i] = k.lr * k.ratio * lars_decayed(p[i], g[i], k);
 }
 
-void tik_scalar_lars_momentum(size_t n, const float *restrict p, const float *restrict g,
+TIK_TWINS(lars, 0)
+
+TIK_INLINE void lars_momentum(size_t n, const float *restrict p, const float *restrict g,
                               float *const *s, const void *scalars, float *restrict step)
 {
     const struct lars_scalars k = *(const struct lars_scalars *)scalars;
@@ -87,7 +90,9 @@ void tik_scalar_lars_momentum(size_t n, const float *restrict p, const float *re
     }
 }
 
-void tik_scalar_lars_apex(size_t n, const float *restrict p, const float *restrict g,
+TIK_TWINS(lars_momentum, 1)
+
+TIK_INLINE void lars_apex(size_t n, const float *restrict p, const float *restrict g,
                           float *const *s, const void *scalars, float *restrict step)
 {
     (void)s;
@@ -96,7 +101,9 @@ void tik_scalar_lars_apex(size_t n, const float *restrict p, const float *restri
         step[i] = k.lr * (k.ratio * lars_decayed(p[i], g[i], k));
 }
 
-void tik_scalar_lars_apex_momentum(size_t n, const float *restrict p, const float *restrict g,
+TIK_TWINS(lars_apex, 0)
+
+TIK_INLINE void lars_apex_momentum(size_t n, const float *restrict p, const float *restrict g,
                                    float *const *s, const void *scalars, float *restrict step)
 {
     const struct lars_scalars k = *(const struct lars_scalars *)scalars;
@@ -106,3 +113,5 @@ void tik_scalar_lars_apex_momentum(size_t n, const float *restrict p, const floa
         step[i] = k.lr * s0[i];
     }
 }
+
+TIK_TWINS(lars_apex_momentum, 1)

@@ -1,10 +1,11 @@
 /* Scalar twin of cl/lion.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "lion.h"
 
-void tik_scalar_lion(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void lion(size_t n, const float *p, const float *restrict g, float *const *s,
                      const void *scalars, float *restrict step)
 {
     (void)p;
@@ -16,3 +17,5 @@ void tik_scalar_lion(size_t n, const float *p, const float *restrict g, float *c
         step[i] = k.lr * sign_of(c);
     }
 }
+
+TIK_TWINS(lion, 1)

@@ -1,10 +1,11 @@
 /* Scalar twin of cl/nadam.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "nadam.h"
 
-void tik_scalar_nadam(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void nadam(size_t n, const float *p, const float *restrict g, float *const *s,
                       const void *scalars, float *restrict step)
 {
     (void)p;
@@ -19,6 +20,8 @@ void tik_scalar_nadam(size_t n, const float *p, const float *restrict g, float *
                          square_root(v) * k.inverse_root + k.eps);
     }
 }
+
+TIK_TWINS(nadam, 2)
 
 /* What the means would be multiplied by, were they corrected. */
 void tik_scalar_nadam_rate(size_t n, float *const *old, float *const *s, const void *scalars,

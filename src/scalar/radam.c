@@ -1,10 +1,11 @@
 /* Scalar twin of cl/radam.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "radam.h"
 
-void tik_scalar_radam(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void radam(size_t n, const float *p, const float *restrict g, float *const *s,
                       const void *scalars, float *restrict step)
 {
     (void)p;
@@ -19,6 +20,8 @@ void tik_scalar_radam(size_t n, const float *p, const float *restrict g, float *
         step[i] = k.rectified > 0.0f ? divide(plain, square_root(v + k.eps_inside) + k.eps) : plain;
     }
 }
+
+TIK_TWINS(radam, 2)
 
 /* What multiplies the corrected mean: the step of the element itself. */
 void tik_scalar_radam_rate(size_t n, float *const *old, float *const *s, const void *scalars,

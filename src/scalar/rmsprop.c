@@ -1,4 +1,5 @@
 /* Scalar twin of cl/rmsprop.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
@@ -28,7 +29,7 @@ static inline float rmsprop_root(const float x, const struct rmsprop_scalars k)
     return square_root(x + k.eps_inside) + k.eps;
 }
 
-void tik_scalar_rmsprop(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void rmsprop(size_t n, const float *p, const float *restrict g, float *const *s,
                         const void *scalars, float *restrict step)
 {
     (void)p;
@@ -38,7 +39,9 @@ void tik_scalar_rmsprop(size_t n, const float *p, const float *restrict g, float
         step[i] = divide(k.lr * g[i], rmsprop_root(rmsprop_mean_square(g[i], &s0[i], k), k));
 }
 
-void tik_scalar_rmsprop_momentum(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_TWINS(rmsprop, 1)
+
+TIK_INLINE void rmsprop_momentum(size_t n, const float *p, const float *restrict g, float *const *s,
                                  const void *scalars, float *restrict step)
 {
     (void)p;
@@ -51,7 +54,9 @@ void tik_scalar_rmsprop_momentum(size_t n, const float *p, const float *restrict
     }
 }
 
-void tik_scalar_rmsprop_centered(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_TWINS(rmsprop_momentum, 2)
+
+TIK_INLINE void rmsprop_centered(size_t n, const float *p, const float *restrict g, float *const *s,
                                  const void *scalars, float *restrict step)
 {
     (void)p;
@@ -61,7 +66,9 @@ void tik_scalar_rmsprop_centered(size_t n, const float *p, const float *restrict
         step[i] = divide(k.lr * g[i], rmsprop_root(rmsprop_variance(g[i], &s0[i], &s1[i], k), k));
 }
 
-void tik_scalar_rmsprop_centered_momentum(size_t n, const float *p, const float *restrict g,
+TIK_TWINS(rmsprop_centered, 2)
+
+TIK_INLINE void rmsprop_centered_momentum(size_t n, const float *p, const float *restrict g,
                                           float *const *s, const void *scalars,
                                           float *restrict step)
 {
@@ -74,6 +81,8 @@ void tik_scalar_rmsprop_centered_momentum(size_t n, const float *p, const float 
         step[i] = k.lr * s2[i];
     }
 }
+
+TIK_TWINS(rmsprop_centered_momentum, 3)
 
 /* What multiplies the gradient: the step of the element itself. */
 void tik_scalar_rmsprop_rate(size_t n, float *const *old, float *const *s, const void *scalars,

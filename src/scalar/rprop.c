@@ -1,10 +1,11 @@
 /* Scalar twin of cl/rprop.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "rprop.h"
 
-void tik_scalar_rprop(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void rprop(size_t n, const float *p, const float *restrict g, float *const *s,
                       const void *scalars, float *restrict step)
 {
     (void)p;
@@ -22,3 +23,5 @@ void tik_scalar_rprop(size_t n, const float *p, const float *restrict g, float *
         step[i] = sign_of(kept) * size;
     }
 }
+
+TIK_TWINS(rprop, 2)

@@ -1,10 +1,11 @@
 /* Scalar twin of cl/sgd.cl: same names, same lines. */
+#include "fuse.h"
 #include "numeric.h"
 #include "stages.h"
 
 #include "sgd.h"
 
-void tik_scalar_sgd(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_INLINE void sgd(size_t n, const float *p, const float *restrict g, float *const *s,
                     const void *scalars, float *restrict step)
 {
     (void)p, (void)s;
@@ -13,7 +14,9 @@ void tik_scalar_sgd(size_t n, const float *p, const float *restrict g, float *co
         step[i] = k.lr * g[i];
 }
 
-void tik_scalar_sgd_momentum(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_TWINS(sgd, 0)
+
+TIK_INLINE void sgd_momentum(size_t n, const float *p, const float *restrict g, float *const *s,
                              const void *scalars, float *restrict step)
 {
     (void)p;
@@ -26,7 +29,9 @@ void tik_scalar_sgd_momentum(size_t n, const float *p, const float *restrict g, 
     }
 }
 
-void tik_scalar_sgd_nesterov(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_TWINS(sgd_momentum, 1)
+
+TIK_INLINE void sgd_nesterov(size_t n, const float *p, const float *restrict g, float *const *s,
                              const void *scalars, float *restrict step)
 {
     (void)p;
@@ -39,7 +44,9 @@ void tik_scalar_sgd_nesterov(size_t n, const float *p, const float *restrict g, 
     }
 }
 
-void tik_scalar_sgd_paced(size_t n, const float *p, const float *restrict g, float *const *s,
+TIK_TWINS(sgd_nesterov, 1)
+
+TIK_INLINE void sgd_paced(size_t n, const float *p, const float *restrict g, float *const *s,
                           const void *scalars, float *restrict step)
 {
     (void)p;
@@ -52,7 +59,9 @@ void tik_scalar_sgd_paced(size_t n, const float *p, const float *restrict g, flo
     }
 }
 
-void tik_scalar_sgd_paced_nesterov(size_t n, const float *p, const float *restrict g,
+TIK_TWINS(sgd_paced, 1)
+
+TIK_INLINE void sgd_paced_nesterov(size_t n, const float *p, const float *restrict g,
                                    float *const *s, const void *scalars, float *restrict step)
 {
     (void)p;
@@ -64,3 +73,5 @@ void tik_scalar_sgd_paced_nesterov(size_t n, const float *p, const float *restri
         step[i] = k.lr * g[i] + k.momentum * buf;
     }
 }
+
+TIK_TWINS(sgd_paced_nesterov, 1)

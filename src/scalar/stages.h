@@ -4,6 +4,14 @@
 
 #include "types.h"
 
+TIK_WIDE tik_fused_twin tik_fused_adabelief, tik_fused_ftrl, tik_fused_adadelta, tik_fused_adagrad,
+    tik_fused_adam, tik_fused_adam_amsgrad, tik_fused_adamax, tik_fused_ademamix, tik_fused_lamb,
+    tik_fused_lamb_plain, tik_fused_lars, tik_fused_lars_apex, tik_fused_lars_apex_momentum,
+    tik_fused_lars_momentum, tik_fused_lion, tik_fused_nadam, tik_fused_radam, tik_fused_rmsprop,
+    tik_fused_rmsprop_centered, tik_fused_rmsprop_centered_momentum, tik_fused_rmsprop_momentum,
+    tik_fused_rprop, tik_fused_sgd, tik_fused_sgd_momentum, tik_fused_sgd_nesterov,
+    tik_fused_sgd_paced, tik_fused_sgd_paced_nesterov;
+
 TIK_WIDE tik_rule_twin tik_scalar_sgd, tik_scalar_sgd_momentum, tik_scalar_sgd_nesterov;
 TIK_WIDE tik_rule_twin tik_scalar_sgd_paced, tik_scalar_sgd_paced_nesterov;
 TIK_WIDE tik_rule_twin tik_scalar_adam, tik_scalar_adam_amsgrad;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "copy.h"
+#include "fuse.h"
 #include "gradient.h"
 #include "norm.h"
 #include "numeric.h"
@@ -376,9 +377,56 @@ static void fetch_piece(const struct tik_block *blocks, uint32_t at)
             fetch(n, piece.state[k]);
 }
 
+/* Whether the rule's loop does all of the step: what asks where an element is, or for each one's own
+ * step, goes stage by stage. */
+static bool is_fused(const struct tik_plan *plan)
+{
+    const struct tik_gather *gather = &plan->gather;
+    bool fused = plan->variant->fused != NULL && plan->variant->after_twin == NULL && !plan->late &&
+                 !plan->diagonal && !plan->cumulative && plan->order == TIK_ORDER_BESIDE &&
+                 !gather->mean && !gather->limit && !tik_gather_units(gather);
+    for (size_t i = 0; i < plan->penalty_count; i++)
+        fused &= !plan->penalty[i].group_coupled;
+    return fused;
+}
+
+static void step_fused(const struct tik_plan *plan, const struct tik_row *row,
+                       const struct tik_block *blocks)
+{
+    const struct tik_gather *gather = &plan->gather;
+    struct tik_frame frame = {
+        .plan = plan,
+        .step = &row->step,
+        .unscale = gather->unscale ? blocks->control->unscale : 1.0f,
+        .clip = gather->clip == TIK_CLIP_ALL ? blocks->control->clip : 1.0f,
+        .scales = gather->unscale || gather->clip == TIK_CLIP_ALL,
+    };
+    for (size_t i = 0; i < plan->penalty_count; i++) {
+        frame.couples |= plan->penalty[i].coupled.twin != NULL;
+        frame.moves |= plan->penalty[i].proximal.twin != NULL;
+    }
+    /* Copy and report go block by block. */
+    const uint32_t length = blocks->place.length;
+    const uint32_t most = plan->copy != NULL || plan->report ? TIK_BLOCK : length;
+    for (uint32_t at = 0; at < length; at += most) {
+        struct tik_block part;
+        tik_block_part(blocks, at, most, &part);
+        frame.ema = plan->ema ? part.state[TIK_EMA] : NULL;
+        plan->variant->fused(&frame, part.place.length, part.p, part.g, part.state, row->rule);
+        if (plan->copy != NULL)
+            copy(plan, &row->step, &part);
+        if (plan->report)
+            report_block(plan, &row->step, &part);
+    }
+}
+
 void tik_scalar_step(const struct tik_plan *plan, const struct tik_row *row,
                      const struct tik_block *blocks)
 {
+    if (is_fused(plan)) {
+        step_fused(plan, row, blocks);
+        return;
+    }
     for (uint32_t at = 0; at < blocks->place.length; at += PIECE) {
         struct tik_block piece;
         tik_block_part(blocks, at, PIECE, &piece);

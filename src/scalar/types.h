@@ -32,6 +32,11 @@ typedef uint64_t tik_ulong;
 typedef void tik_rule_twin(size_t n, const float *p, const float *g, float *const *s,
                            const void *scalars, float *step);
 
+/* A rule and what usually surrounds it, in one loop: fuse.h. */
+struct tik_frame;
+typedef void tik_fused_twin(const struct tik_frame *frame, size_t n, float *p, float *g,
+                            float *const *s, const void *scalars);
+
 /* Each element's own step, from the states before and after the rule. */
 typedef void tik_rate_twin(size_t n, float *const *old, float *const *s, const void *scalars,
                            float *rate);
