@@ -120,6 +120,8 @@ enum tik_status tik_optimizer_carried(struct tik_optimizer *optimizer, size_t gr
     const double *carried = find_carried(optimizer, group, name);
     if (carried == NULL)
         return TIK_ERROR_ARGUMENT;
+    if (value == NULL)
+        return tik_error_set(TIK_ERROR_ARGUMENT, "value is NULL");
     const enum tik_status learned = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
     if (learned == TIK_OK)
         *value = *carried;
@@ -135,8 +137,8 @@ enum tik_status tik_optimizer_set_carried(struct tik_optimizer *optimizer, size_
     double *carried = find_carried(optimizer, group, name);
     if (carried == NULL)
         return TIK_ERROR_ARGUMENT;
-    if (!isfinite(value))
-        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is %g; allowed is any finite number", name,
+    if (!(value >= 0 && isfinite(value)))
+        return tik_error_set(TIK_ERROR_ARGUMENT, "%s is %g; allowed is 0 or any number above", name,
                              value);
     const enum tik_status learned = tik_optimizer_settle(optimizer, tik_guard_learn(optimizer));
     if (learned == TIK_OK)

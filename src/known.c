@@ -94,11 +94,15 @@ enum { COUNT = TIK_KNOWN_ANSWERS - 5, TENSORS = 6, UNITS = 4096, SLOTS = 4096, G
 /* Arrays of float32: all but the low-precision copy. */
 enum { FLOATS = 2 + TIK_LOW };
 
-/* One element, short rows, longer ones, a row of half a block, a column and two rows of two. */
+/*
+ * One element, short rows, longer ones, three matrices of one column, a column of two blocks, and two
+ * rows of two.
+ */
 static const struct {
-    uint32_t first, length, row;
-} tensors[TENSORS] = {{0, 1, 1},       {1, 93, 31},    {94, 412, 103},
-                      {506, 471, 471}, {977, 1030, 1}, {2007, COUNT - 2007, (COUNT - 2007) / 2}};
+    uint32_t first, length, row, matrices;
+} tensors[TENSORS] = {{0, 1, 1, 1},      {1, 93, 31, 1},
+                      {94, 412, 103, 1}, {506, 471, 1, 3},
+                      {977, 1030, 1, 1}, {2007, COUNT - 2007, (COUNT - 2007) / 2, 1}};
 
 struct answers {
     float array[FLOATS][COUNT]; /* param, grad, and the others by number */
@@ -138,8 +142,11 @@ static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
     for (size_t i = 0; i < TENSORS; i++) {
         const uint32_t row = row_of(scope, i), rows = tensors[i].length / row;
         struct tik_span *span = &t->span[scope][i];
-        const struct tik_entry entry = {.rank = 2,
-                                        .shape = (size_t[]){rows, row},
+        const bool of_units = scope == TIK_SCOPE_ROW || scope == TIK_SCOPE_COLUMN;
+        const uint32_t depth = of_units ? 1 : tensors[i].matrices;
+        const struct tik_entry entry = {.rank = depth > 1 ? 3 : 2,
+                                        .shape = depth > 1 ? (size_t[]){depth, rows / depth, row}
+                                                           : (size_t[]){rows, row},
                                         .count = tensors[i].length,
                                         .first = tensors[i].first,
                                         .row = row_numbers,
@@ -151,7 +158,7 @@ static uint32_t fill_scope(enum tik_scope scope, struct tables *t)
         means += (uint32_t)tik_matrices_cut(&entry, means, &t->matrices[i]);
         units += row > rows ? row : rows;
         row_numbers += rows;
-        column_numbers += row;
+        column_numbers += depth * row;
     }
     *spans = (struct tik_spans){.count = TENSORS, .blocks = tally.blocks, .units = tally.units};
     return (uint32_t)tally.slots;

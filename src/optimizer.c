@@ -573,7 +573,7 @@ enum tik_status tik_optimizer_host(struct tik_optimizer *optimizer, size_t tenso
                                    void **values)
 {
     size_t array = 0;
-    const enum tik_status status = find_part(optimizer, tensor, part, &array);
+    const enum tik_status status = reach_part(optimizer, tensor, part, &array);
     if (status != TIK_OK)
         return status;
     if (values == NULL)

@@ -315,13 +315,17 @@ bool tik_policy_is_diagonal(const struct tik_policy_penalty *penalty)
     return i < info->option_count && penalty->option[i] != 0;
 }
 
-enum tik_order tik_policy_order(const struct tik_policy_penalty *penalty)
+/* As it was set, whatever the application. */
+static enum tik_order order_of(const struct tik_policy_penalty *penalty)
 {
     const struct tik_penalty_info *info = &penalty->row->info;
     const size_t i = tik_option_find(info->options, info->option_count, "order");
-    if (i == info->option_count || tik_policy_application(penalty) != TIK_DECOUPLED)
-        return TIK_ORDER_BESIDE;
-    return (enum tik_order)penalty->option[i];
+    return i < info->option_count ? (enum tik_order)penalty->option[i] : TIK_ORDER_BESIDE;
+}
+
+enum tik_order tik_policy_order(const struct tik_policy_penalty *penalty)
+{
+    return tik_policy_application(penalty) == TIK_DECOUPLED ? order_of(penalty) : TIK_ORDER_BESIDE;
 }
 
 enum tik_application tik_policy_application(const struct tik_policy_penalty *penalty)
@@ -394,24 +398,31 @@ static enum tik_status check_metric(const struct tik_policy *policy,
 /* A decay that is not in one sum with the step has p to itself, and one place. */
 static enum tik_status check_order(const struct tik_policy *policy)
 {
-    enum tik_order order = TIK_ORDER_BESIDE;
+    static const char *const words[] = {
+        [TIK_ORDER_BESIDE] = "beside", [TIK_ORDER_BEFORE] = "before", [TIK_ORDER_AFTER] = "after"};
+    const struct tik_policy_penalty *first = NULL; /* of the decoupled */
     for (size_t i = 0; i < policy->penalty_count; i++) {
-        const char *name = policy->penalty[i].row->info.name;
-        const enum tik_order own = tik_policy_order(&policy->penalty[i]);
-        if (own == TIK_ORDER_BESIDE)
-            continue;
-        if (policy->rule->choose(policy->option)->follow != NULL)
+        const struct tik_policy_penalty *penalty = &policy->penalty[i];
+        const char *name = penalty->row->info.name;
+        const enum tik_order own = order_of(penalty);
+        const bool decays = tik_policy_application(penalty) == TIK_DECOUPLED;
+        if (own != TIK_ORDER_BESIDE && !decays)
+            return tik_error_set(TIK_ERROR_ARGUMENT,
+                                 "penalty %s: order is %s, and the application is not decoupled: "
+                                 "the others have one place each; allowed is beside",
+                                 name, words[own]);
+        if (own != TIK_ORDER_BESIDE && policy->rule->choose(policy->option)->follow != NULL)
             return tik_error_set(TIK_ERROR_ARGUMENT,
                                  "penalty %s: order is not beside, and the steps of rule %s are "
                                  "taken from its iterate, not from the parameters that would "
                                  "decay; allowed is beside",
                                  name, policy->rule->info.name);
-        if (order != TIK_ORDER_BESIDE && own != order)
+        if (decays && first != NULL && own != order_of(first))
             return tik_error_set(TIK_ERROR_ARGUMENT,
-                                 "penalty %s: one decay has order before and another after; a "
-                                 "policy's decays are taken together",
-                                 name);
-        order = own;
+                                 "penalty %s: one decay has order %s and another %s; a policy's "
+                                 "decays are taken together",
+                                 name, words[order_of(first)], words[own]);
+        first = decays ? penalty : first;
     }
     return TIK_OK;
 }

@@ -273,10 +273,16 @@ enum tik_status tik_spans_make(struct tik_store *store)
         if (status != TIK_OK)
             return status;
     }
-    if (store->plane > UINT32_MAX || store->units > UINT32_MAX || store->means > UINT32_MAX)
+    const bool units = store->needs.clips || store->needs.factors || store->needs.ratios;
+    if (store->plane > UINT32_MAX)
         return tik_error_set(TIK_ERROR_ARGUMENT,
                              "the rows or columns of the tensors make %llu blocks; an optimizer "
-                             "holds at most 2^32",
+                             "holds at most 2^32 - 1",
                              (unsigned long long)store->plane);
+    if ((units && store->units > UINT32_MAX) || store->means > UINT32_MAX)
+        return tik_error_set(TIK_ERROR_ARGUMENT,
+                             "the tensors have %llu rows or columns, and %llu matrices; where they "
+                             "are looked at one by one, an optimizer holds at most 2^32 - 1",
+                             (unsigned long long)store->units, (unsigned long long)store->means);
     return TIK_OK;
 }

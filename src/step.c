@@ -227,9 +227,7 @@ enum tik_status tik_optimizer_commit(struct tik_optimizer *optimizer)
 {
     struct tik_needs needs;
     tik_optimizer_needs(optimizer, &needs);
-    enum tik_status status = tik_store_commit(&optimizer->store, &needs);
-    if (status == TIK_OK)
-        status = check_streams(optimizer);
+    const enum tik_status status = tik_store_commit(&optimizer->store, &needs);
     return status == TIK_OK ? tik_guard_commit(optimizer) : status;
 }
 
@@ -239,6 +237,8 @@ enum tik_status tik_optimizer_prepare(struct tik_optimizer *optimizer)
     if (status != TIK_OK)
         return status;
     status = tik_optimizer_commit(optimizer);
+    if (status == TIK_OK)
+        status = check_streams(optimizer);
     if (status == TIK_OK)
         status = prepare_programs(optimizer);
     if (status == TIK_OK)
@@ -477,6 +477,8 @@ static enum tik_status step_unwatched(struct tik_optimizer *optimizer)
 static enum tik_status step(struct tik_optimizer *optimizer)
 {
     enum tik_status status = tik_optimizer_commit(optimizer);
+    if (status == TIK_OK)
+        status = check_streams(optimizer);
     if (status != TIK_OK)
         return status;
     status = make_ready(optimizer);

@@ -278,12 +278,12 @@ static enum tik_status new_piece(struct tik_store *store, size_t group,
     return status;
 }
 
-/* The elements of a tensor's array where it starts. */
-static void start_at(const struct tik_start *start, size_t numbers, const struct tik_entry *entry,
+/* Numbers of a tensor's array where it starts; the first is the first of block `slot`. */
+static void start_at(const struct tik_start *start, size_t numbers, uint32_t slot,
                      const float *param, void *values)
 {
     if (start->copy != NULL) {
-        tik_copy_make(start->copy, &start->scalars, entry->slot, entry->count, param, values);
+        tik_copy_make(start->copy, &start->scalars, slot, numbers, param, values);
         return;
     }
     float *floats = values;
@@ -320,7 +320,7 @@ static enum tik_status place_in_arena(struct tik_store *store, size_t group,
         memcpy(param, tensor->param, entry->count * sizeof(float));
     for (size_t k = 2; k < 2 + layout->count; k++)
         if (is_staged(layout, k))
-            start_at(&layout->start[k - 2], tik_entry_numbers(entry, piece, k), entry, param,
+            start_at(&layout->start[k - 2], tik_entry_numbers(entry, piece, k), entry->slot, param,
                      (char *)piece->staged[k] +
                          tik_entry_first(entry, piece, k) * tik_layout_size(layout, k));
     piece->elements = end;
@@ -349,35 +349,45 @@ static enum tik_status create_arrays(struct tik_store *store, struct tik_piece *
     return status == TIK_OK ? create_states(store, piece) : status;
 }
 
-/* States that do not start at 0, in a piece of its own; `values` has room for two arrays. */
-static enum tik_status fill_states(struct tik_store *store, struct tik_piece *piece,
-                                   const struct tik_entry *entry, float *values)
+/* Numbers that are filled at once: whole blocks. */
+enum { FILLED = 64 * TIK_BLOCK };
+
+/* `values` and `param` have room for so many. */
+static enum tik_status fill_array(struct tik_store *store, struct tik_piece *piece, size_t k,
+                                  const struct tik_entry *entry, float *values, float *param)
 {
-    float *param = values + piece->elements;
+    const struct tik_start *start = &piece->layout.start[k - 2];
+    const size_t numbers = tik_piece_numbers(piece, k);
     enum tik_status status = TIK_OK;
-    for (size_t k = 2; k < 2 + piece->layout.count && status == TIK_OK; k++) {
-        const struct tik_start *start = &piece->layout.start[k - 2];
-        if (!is_staged(&piece->layout, k) || piece->elements == 0)
-            continue;
-        const size_t numbers = tik_piece_numbers(piece, k);
+    for (size_t done = 0; done < numbers && status == TIK_OK; done += FILLED) {
+        const size_t count = numbers - done < FILLED ? numbers - done : FILLED;
         if (start->param)
-            status = tik_piece_read(store, piece, 0, 0, numbers, param);
+            status = tik_piece_read(store, piece, 0, done, count, param);
         if (status != TIK_OK)
             break;
-        start_at(start, numbers, entry, param, values);
-        status = tik_piece_write(store, piece, k, 0, numbers, values);
+        start_at(start, count, entry->slot + (uint32_t)(done / TIK_BLOCK), param, values);
+        status = tik_piece_write(store, piece, k, done, count, values);
     }
     return status;
 }
 
+/* States that do not start at 0, in a piece of its own. */
 static enum tik_status start_states(struct tik_store *store, struct tik_piece *piece,
                                     const struct tik_entry *entry)
 {
-    const size_t bytes = 2 * piece->elements * sizeof(float);
-    float *values = malloc(bytes + 1);
+    bool staged = false;
+    for (size_t k = 2; k < 2 + piece->layout.count; k++)
+        staged |= is_staged(&piece->layout, k);
+    if (!staged || piece->elements == 0)
+        return TIK_OK;
+    const size_t bytes = 2 * FILLED * sizeof(float);
+    float *values = malloc(bytes);
     if (values == NULL)
         return tik_error_memory("initial states", bytes);
-    const enum tik_status status = fill_states(store, piece, entry, values);
+    enum tik_status status = TIK_OK;
+    for (size_t k = 2; k < 2 + piece->layout.count && status == TIK_OK; k++)
+        if (is_staged(&piece->layout, k))
+            status = fill_array(store, piece, k, entry, values, values + FILLED);
     free(values);
     return status;
 }
@@ -544,7 +554,8 @@ static bool same_needs(const struct tik_needs *a, const struct tik_needs *b)
 {
     bool same = a->norms == b->norms && a->clips == b->clips && a->ratios == b->ratios &&
                 a->factors == b->factors && a->report == b->report && a->iterates == b->iterates &&
-                a->means == b->means && a->norm_scope == b->norm_scope && a->planes == b->planes;
+                a->means == b->means && a->stepped == b->stepped &&
+                a->norm_scope == b->norm_scope && a->planes == b->planes;
     for (size_t scope = 0; scope < TIK_SCOPES; scope++)
         same &= a->scopes[scope] == b->scopes[scope];
     return same;

@@ -28,37 +28,53 @@ static uint64_t piece_bytes(const struct tik_piece *piece)
     return bytes;
 }
 
-bool tik_stream_is_due(const struct tik_store *store, const struct tik_piece *piece)
+/* What the device may hold in all, and in one buffer. */
+static void find_limits(const struct tik_store *store, uint64_t *total, uint64_t *largest)
 {
-    const struct tik_backend_ops *ops = store->backend->ops;
-    if (ops->memory_limits == NULL)
-        return false;
-    uint64_t total, largest;
-    ops->memory_limits(store->backend, &total, &largest);
-    if (store->memory_limit > 0 && store->memory_limit < total)
-        total = store->memory_limit;
+    store->backend->ops->memory_limits(store->backend, total, largest);
+    if (store->memory_limit > 0 && store->memory_limit < *total)
+        *total = store->memory_limit;
+}
+
+/* What the other pieces have on the device: their arrays or, of streams, their windows. */
+static uint64_t used_bytes(const struct tik_store *store, const struct tik_piece *piece)
+{
     uint64_t used = 0;
     for (size_t i = 0; i < store->piece_count; i++) {
         const struct tik_piece *other = &store->pieces[i];
-        if (other == piece || !other->committed || other->stream != NULL)
+        if (other == piece || !other->committed)
             continue;
+        if (other->stream != NULL) {
+            used += TIK_WINDOWS * other->window * element_bytes(other);
+            continue;
+        }
         /* Of the caller's tensors the states alone are ours. */
         const uint64_t own = other->kind == TIK_MEMORY_LIBRARY ? 0 : 2 * sizeof(float);
         used += piece_bytes(other) - own * other->elements;
     }
-    if (piece->elements == 0)
-        return false;
-    return used + piece_bytes(piece) > total || piece->elements * sizeof(float) > largest;
+    return used;
 }
 
-/* Elements of a window: all windows of all arrays within the limit, in whole blocks. */
+bool tik_stream_is_due(const struct tik_store *store, const struct tik_piece *piece)
+{
+    if (store->backend->ops->memory_limits == NULL || piece->elements == 0)
+        return false;
+    uint64_t total, largest;
+    find_limits(store, &total, &largest);
+    return used_bytes(store, piece) + piece_bytes(piece) > total ||
+           piece->elements * sizeof(float) > largest;
+}
+
+/*
+ * Elements of a window, in whole blocks: all windows of all arrays within half of what the limit
+ * leaves, since other pieces may be streams as well.
+ */
 static size_t window_elements(const struct tik_store *store, const struct tik_piece *piece)
 {
     uint64_t total, largest;
-    store->backend->ops->memory_limits(store->backend, &total, &largest);
-    if (store->memory_limit > 0 && store->memory_limit < total)
-        total = store->memory_limit;
-    const uint64_t room = total / (TIK_WINDOWS * element_bytes(piece));
+    find_limits(store, &total, &largest);
+    const uint64_t used = used_bytes(store, piece), left = used < total ? total - used : 0;
+    const uint64_t room = left / 2 / (TIK_WINDOWS * element_bytes(piece));
     uint64_t elements = room < largest / sizeof(float) ? room : largest / sizeof(float);
     elements = elements < TIK_MOST_CHUNK ? elements : TIK_MOST_CHUNK;
     if (piece->elements < elements)

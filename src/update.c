@@ -118,7 +118,8 @@ float tik_update_state_initial(const struct tik_update *update, size_t slot)
 
 bool tik_update_state_is_param(const struct tik_update *update, size_t slot)
 {
-    return slot < TIK_MAX_STATES && (update->policy.rule->follows >> slot & 1) != 0;
+    return update != NULL && slot < TIK_MAX_STATES &&
+           (update->policy.rule->follows >> slot & 1) != 0;
 }
 
 size_t tik_update_carried(const struct tik_update *update)

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <tikhonov/tikhonov.h>
 
-enum { JUDGE_PARTS = 4, JUDGE_SKIP = 77 };
+enum { JUDGE_PARTS = 5, JUDGE_SKIP = 77 };
 
 /* Fails the running test with the library's own words. */
 #define judge_ok(call) judge_require((call), #call, __FILE__, __LINE__)

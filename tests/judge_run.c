@@ -163,7 +163,7 @@ static void create_part(struct judge_run *run, struct judge_part *part, const ch
 
 void judge_run_create(struct judge_run *run)
 {
-    static const char *const names[JUDGE_PARTS] = {"first", "second", "third", "fourth"};
+    static const char *const names[JUDGE_PARTS] = {"first", "second", "third", "fourth", "fifth"};
     struct tik_optimizer_options options;
     tik_optimizer_defaults(&options);
     options.max_norm = run->max_norm;

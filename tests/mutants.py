@@ -6,7 +6,7 @@ usage: mutants.py scalar [--cc CC] [--only TEXT] [--jobs N]
 
 mutants.json holds the rows: {name, file, old, new, breaks}, and `case`, the arguments of test_oracle
 that come to the mutant soonest: always for kernels, and for the library where they do not follow
-from the file. `old` must occur exactly once in the file. `judge` names another judge than those
+from the file; `source`, where a header has no source of its own, whose copy of it is changed. `old` must occur exactly once in the file. `judge` names another judge than those
 below: around, guard, checkpoint_around, store, correction, copy, update_list (these two at small
 sizes).
 
@@ -196,9 +196,10 @@ class ScalarBench:
             raise Broken(f"the judges fail without a mutant: {first_failure(failed[1])}")
 
     def trial(self, row):
-        """A header is changed for the source of its stem alone."""
+        """A header is changed for one source alone: that of its stem, or the row's `source`."""
         place = ROOT / row["file"]
-        text, source = mutate(row, place.read_text()), place.with_suffix(".c")
+        text = mutate(row, place.read_text())
+        source = ROOT / row["source"] if "source" in row else place.with_suffix(".c")
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             folder = pathlib.Path(name)
             changed, output = folder / source.name, folder / "mutant.o"

@@ -382,6 +382,42 @@ START_TEST(test_null_results)
 {
     refused(tik_optimizer_group_rule(optimizer, 0, NULL), "rule", "NULL");
     refused(tik_optimizer_steps(optimizer, 0, NULL), "steps", "NULL");
+    ck_assert(!tik_update_state_is_param(NULL, 0));
+}
+END_TEST
+
+/* Weights of an iterate that are beyond double, and what a state may not say of them. */
+START_TEST(test_carried)
+{
+    const size_t count = COUNT;
+    struct tik_policy *free_of_schedule;
+    struct tik_optimizer *made;
+    double sum = 0;
+    float p[COUNT];
+    judge_ok(tik_policy_create("schedule_free_adamw", &free_of_schedule));
+    judge_ok(tik_policy_set(free_of_schedule, "lr", 10));
+    judge_ok(tik_policy_set(free_of_schedule, "weight_lr_power", 400));
+    judge_ok(tik_optimizer_create(context, NULL, &made));
+    judge_ok(tik_optimizer_add_group(made, free_of_schedule, NULL));
+    const struct tik_tensor tensor = {.name = "w",
+                                      .rank = 1,
+                                      .shape = &count,
+                                      .memory = TIK_MEMORY_LIBRARY,
+                                      .param = (float *)(uintptr_t)values};
+    judge_ok(tik_optimizer_add_tensor(made, 0, &tensor, NULL));
+    refused(tik_optimizer_carried(made, 0, "weight_sum", NULL), "value", "NULL");
+    refused(tik_optimizer_set_carried(made, 0, "weight_sum", -1), "weight_sum", "-1", "0");
+    for (int step = 0; step < 3; step++) {
+        judge_ok(tik_optimizer_write(made, 0, TIK_GRAD, values));
+        judge_ok(tik_optimizer_step(made));
+    }
+    judge_ok(tik_optimizer_carried(made, 0, "weight_sum", &sum));
+    ck_assert(isfinite(sum));
+    judge_ok(tik_optimizer_read(made, 0, TIK_PARAM, p));
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert(isfinite(p[i]));
+    tik_optimizer_destroy(made);
+    tik_policy_destroy(free_of_schedule);
 }
 END_TEST
 
@@ -487,25 +523,14 @@ int main(void)
     Suite *suite = suite_create("api");
     TCase *test_case = tcase_create("api");
     tcase_add_checked_fixture(test_case, open_all, close_all);
-    const TTest *const tests[] = {test_names,
-                                  test_tables,
-                                  test_destroy_null,
-                                  test_ask_null,
-                                  test_policy_names,
-                                  test_policy_options,
-                                  test_penalty_options,
-                                  test_options_that_do_not_fit,
-                                  test_schedules,
-                                  test_creation,
-                                  test_tensors,
-                                  test_access,
-                                  test_groups,
-                                  test_null_results,
-                                  test_changes,
-                                  test_checkpoints,
-                                  test_unchanged,
-                                  test_last_error,
-                                  test_empty};
+    const TTest *const tests[] = {
+        test_names,           test_tables,       test_destroy_null,
+        test_ask_null,        test_policy_names, test_policy_options,
+        test_penalty_options, test_carried,      test_options_that_do_not_fit,
+        test_schedules,       test_creation,     test_tensors,
+        test_access,          test_groups,       test_null_results,
+        test_changes,         test_checkpoints,  test_unchanged,
+        test_last_error,      test_empty};
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(test_case, tests[i]);
     suite_add_tcase(suite, test_case);

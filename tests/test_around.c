@@ -215,6 +215,45 @@ START_TEST(test_accumulate)
 }
 END_TEST
 
+/* The gradients times a power of two, whose loss is scaled by it: the same step; then they are 0. */
+START_TEST(test_scaled)
+{
+    static float g[COUNT], p[COUNT], scaled[COUNT], got[2][COUNT];
+    const double scales[2] = {0, 1024};
+    const size_t shape[] = {COUNT};
+    uint64_t seed = SEED;
+    for (size_t i = 0; i < COUNT; i++) {
+        p[i] = (float)uniform(&seed);
+        g[i] = (float)uniform(&seed);
+        scaled[i] = 1024 * g[i];
+    }
+    for (size_t k = 0; k < 2; k++) {
+        struct tik_optimizer_options options;
+        struct tik_optimizer *optimizer;
+        struct tik_policy *policy;
+        tik_optimizer_defaults(&options);
+        options.loss_scale = scales[k];
+        options.zero_grad = true;
+        judge_ok(tik_policy_create("adam", &policy));
+        judge_ok(tik_optimizer_create(judge_context(), &options, &optimizer));
+        judge_ok(tik_optimizer_add_group(optimizer, policy, NULL));
+        const struct tik_tensor one = {
+            .name = "p", .rank = 1, .shape = shape, .memory = TIK_MEMORY_LIBRARY, .param = p};
+        judge_ok(tik_optimizer_add_tensor(optimizer, 0, &one, NULL));
+        judge_ok(tik_optimizer_write(optimizer, 0, TIK_GRAD, k == 0 ? g : scaled));
+        judge_ok(tik_optimizer_step(optimizer));
+        judge_ok(tik_optimizer_read(optimizer, 0, TIK_GRAD, got[k]));
+        for (size_t i = 0; i < COUNT; i++)
+            ck_assert_msg(got[k][i] == 0, "gradient %zu is left", i);
+        judge_ok(tik_optimizer_read(optimizer, 0, TIK_STATE, got[k]));
+        tik_optimizer_destroy(optimizer);
+        tik_policy_destroy(policy);
+    }
+    ck_assert_mem_eq(got[0], got[1], sizeof got[0]);
+    ck_assert(got[0][0] != 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("around");
@@ -223,6 +262,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(around, test_gradients, 0, WAYS);
     tcase_add_loop_test(around, test_ema, 0, 4);
     tcase_add_test(around, test_accumulate);
+    tcase_add_test(around, test_scaled);
     suite_add_tcase(suite, around);
     return suite;
 }

@@ -72,13 +72,13 @@ static const struct twins_tensor lined_tensors[] = {
     {0, 2 * 1030, TIK_MEMORY_OPENCL, 2, 0},      {1, 1030 * 2, TIK_MEMORY_HOST, 1030, 0},
     {1, 1 * 93, TIK_MEMORY_LIBRARY, 1, 0},       {0, 7, TIK_MEMORY_HOST, 7, 0},
     {1, 65 * 129, TIK_MEMORY_LIBRARY, 65, 0},    {0, 93, TIK_MEMORY_OPENCL, 0, 0},
-    {0, 3 * 2 * 70, TIK_MEMORY_HOST, 3, 2},
+    {0, 3 * 2 * 70, TIK_MEMORY_HOST, 3, 2},      {0, 5 * 33, TIK_MEMORY_LIBRARY, 5, 33},
+    {0, 3 * 1100, TIK_MEMORY_LIBRARY, 3, 1100},
 };
 
 static const struct twins_tensor small_lined_tensors[] = {
-    {0, 12 * 5, TIK_MEMORY_LIBRARY, 12, 0},
-    {0, 2 * 66, TIK_MEMORY_LIBRARY, 2, 0},
-    {0, 2 * 3 * 2, TIK_MEMORY_LIBRARY, 2, 3},
+    {0, 12 * 5, TIK_MEMORY_LIBRARY, 12, 0},   {0, 2 * 66, TIK_MEMORY_LIBRARY, 2, 0},
+    {0, 2 * 3 * 2, TIK_MEMORY_LIBRARY, 2, 3}, {0, 2 * 7, TIK_MEMORY_LIBRARY, 2, 7},
     {1, 93, TIK_MEMORY_HOST, 0, 0},
 };
 

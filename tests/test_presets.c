@@ -723,7 +723,13 @@ START_TEST(test_one_order)
     ck_assert_int_eq(tik_policy_check(policy), TIK_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(tik_last_error(), "penalty l2: one decay has order before"));
     judge_ok(tik_policy_set_penalty_text(policy, 1, "order", "beside"));
+    ck_assert_int_eq(tik_policy_check(policy), TIK_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(tik_last_error(), "has order before and another beside"));
+    judge_ok(tik_policy_set_penalty_text(policy, 1, "order", "before"));
     judge_ok(tik_policy_check(policy));
+    judge_ok(tik_policy_set_penalty_text(policy, 1, "application", "coupled"));
+    ck_assert_int_eq(tik_policy_check(policy), TIK_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(tik_last_error(), "order is before, and the application is not"));
     tik_policy_destroy(policy);
 }
 END_TEST

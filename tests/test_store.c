@@ -131,6 +131,22 @@ static void run_alone(const float *param, float (*grads)[93], size_t steps, floa
  * one goes on as if it were alone, gradient and states too, and each new one begins with its values
  * and states of zero.
  */
+/* Where a tensor is can be asked before anything else was, and again after another came. */
+START_TEST(test_host_at_once)
+{
+    struct tik_optimizer *optimizer = make_optimizer(0, false);
+    const float values[3] = {1, 2, 3};
+    for (size_t t = 0; t < 2; t++) {
+        void *host = NULL;
+        suite_add(optimizer, 0, name_of(t), 3, values);
+        judge_ok(tik_optimizer_host(optimizer, t, TIK_PARAM, &host));
+        ck_assert_ptr_nonnull(host);
+        ck_assert_mem_eq(host, values, sizeof values);
+    }
+    tik_optimizer_destroy(optimizer);
+}
+END_TEST
+
 START_TEST(test_late_tensors)
 {
     enum { STEPS = 6, LATE = 2000 };
@@ -238,6 +254,7 @@ int main(void)
     TCase *test_case = tcase_create("store");
     tcase_add_checked_fixture(test_case, open_context, close_context);
     tcase_add_test(test_case, test_many);
+    tcase_add_test(test_case, test_host_at_once);
     tcase_add_test(test_case, test_late_tensors);
     tcase_add_test(test_case, test_runs);
     tcase_add_test(test_case, test_norm_of_blocks);

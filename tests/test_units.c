@@ -352,6 +352,30 @@ START_TEST(test_cumulative_checkpoint)
 }
 END_TEST
 
+/* From before the step to after it: what p follows then waits in memory that is made for it. */
+START_TEST(test_changed_application)
+{
+    enum { COUNT = 1100 };
+    struct tik_policy *policy;
+    struct suite_run run;
+    uint64_t seed = SEED;
+    judge_ok(tik_policy_create("schedule_free_adamw", &policy));
+    judge_ok(tik_policy_add_penalty(policy, "group_lasso", NULL));
+    judge_ok(tik_policy_set_penalty(policy, 0, "weight", 0.1));
+    judge_ok(tik_policy_set_penalty_text(policy, 0, "application", "coupled"));
+    suite_fill(before, COUNT, SUITE_LEVEL, &seed);
+    suite_run_open(&run, judge_context(), NULL, policy, 1, before, COUNT);
+    suite_run_step(&run, before);
+    judge_ok(tik_optimizer_set_penalty(run.optimizer, 0, 0, "application", 1));
+    suite_run_step(&run, before);
+    suite_run_read(&run, TIK_PARAM, after);
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert(isfinite(after[i]));
+    suite_run_close(&run);
+    tik_policy_destroy(policy);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("units");
@@ -366,6 +390,7 @@ static Suite *make_suite(void)
     tcase_add_test(test_case, test_metric_refusals);
     tcase_add_test(test_case, test_cumulative_refusals);
     tcase_add_test(test_case, test_cumulative_checkpoint);
+    tcase_add_test(test_case, test_changed_application);
     suite_add_tcase(suite, test_case);
     return suite;
 }

@@ -11,19 +11,18 @@ static size_t tensor_length(struct bench_size size, size_t index)
     return size.parameters / size.tensors + (index < size.parameters % size.tensors);
 }
 
-/* A vector or, for a rule of matrices, the squarest that has so many elements. */
-static size_t make_shape(bool matrix, size_t length, size_t shape[2])
+/* The squarest matrix of so many elements: to most policies its shape is nothing. */
+static void make_shape(size_t length, size_t shape[2])
 {
     size_t rows = 1;
-    for (size_t side = 2; side <= length / side && matrix; side++)
+    for (size_t side = 2; side <= length / side; side++)
         if (length % side == 0)
             rows = side;
-    shape[0] = matrix ? rows : length;
+    shape[0] = rows;
     shape[1] = length / rows;
-    return matrix ? 2 : 1;
 }
 
-static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group, bool matrices,
+static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group,
                                    struct bench_size size)
 {
     enum tik_status status = TIK_OK;
@@ -31,11 +30,9 @@ static enum tik_status add_tensors(struct tik_optimizer *optimizer, size_t group
         char name[32];
         snprintf(name, sizeof name, "t%zu", i);
         size_t shape[2];
-        const struct tik_tensor tensor = {.name = name,
-                                          .rank =
-                                              make_shape(matrices, tensor_length(size, i), shape),
-                                          .shape = shape,
-                                          .memory = TIK_MEMORY_LIBRARY};
+        make_shape(tensor_length(size, i), shape);
+        const struct tik_tensor tensor = {
+            .name = name, .rank = 2, .shape = shape, .memory = TIK_MEMORY_LIBRARY};
         status = tik_optimizer_add_tensor(optimizer, group, &tensor, NULL);
     }
     return status;
@@ -63,8 +60,7 @@ enum tik_status bench_steps_create(struct tik_context *context, const struct ben
     enum tik_status status = tik_optimizer_create(context, &policy->options, optimizer);
     if (status == TIK_OK)
         status = tik_optimizer_add_group(*optimizer, policy->policy, &group);
-    const bool matrices = tik_rule_find(tik_policy_rule(policy->policy))->matrices;
-    return status == TIK_OK ? add_tensors(*optimizer, group, matrices, size) : status;
+    return status == TIK_OK ? add_tensors(*optimizer, group, size) : status;
 }
 
 /* Asked of the scalar path, with one tensor of one element. */

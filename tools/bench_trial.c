@@ -225,6 +225,7 @@ static double share_of_step(struct trial *trial, enum contestant who)
     return median(seconds, trial->rounds);
 }
 
+/* The limit is that of the bytes: where a policy goes over memory in several passes, of all of them. */
 static void report(struct trial *trial, const struct bench_policy *policy,
                    const struct bench_streams *streams, struct bench_row *row)
 {
@@ -232,18 +233,20 @@ static void report(struct trial *trial, const struct bench_policy *policy,
     const double step = median(trial->seconds[STEP], trial->rounds);
     const double empty =
         takes_part(trial, EMPTY) ? median(trial->seconds[EMPTY], trial->rounds) : NAN;
+    const size_t bytes = tik_optimizer_bytes(trial->optimizer, 0);
+    const double passes = (double)bytes / (double)bench_streams_bytes(streams);
     *row = (struct bench_row){
         .device = tik_context_device(trial->device->context),
         .backend = tik_context_backend(trial->device->context),
         .policy = policy,
         .size = trial->size,
         .threads = trial->device->threads,
-        .bytes = bench_streams_bytes(streams),
+        .bytes = bytes,
         .rounds = trial->rounds,
         .launches = (unsigned)tik_optimizer_launches(trial->optimizer),
         .median = step,
         .best = trial->seconds[STEP][0],
-        .limit = step * (kernel < host ? kernel : host),
+        .limit = step * (kernel < host ? kernel : host) * passes,
         .empty = empty,
     };
 }

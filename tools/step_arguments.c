@@ -9,6 +9,7 @@
 
 #include "command.h"
 
+/* In two parts: compilers need not take longer strings. */
 static const char help[] =
     "usage: tikhonov step --rule RULE --params P --grads G --out P2 --state-out S2 [OPTION...]\n\n"
     "Applies one step to every tensor of P, with the gradients of G: safetensors files of F32.\n\n"
@@ -39,7 +40,8 @@ static const char help[] =
     "                      one_cycle or inverse, with warmup (steps), warmup_start, total_steps,\n"
     "                      step_size, gamma, final, power, cycle_mult, pct_start, div_factor,\n"
     "                      final_div_factor, milestones: cosine,warmup=100,total_steps=1000;\n"
-    "                      piecewise,milestones=30:60. Equations: tikhonov/schedule.h\n"
+    "                      piecewise,milestones=30:60. Equations: tikhonov/schedule.h\n";
+static const char more_help[] =
     "  --ema D[,debias]    keeps a moving average of the parameters, of decay D, in the state\n"
     "  --ema-out FILE      the average after the step\n"
     "  --eval-out FILE     schedule_free_adamw: where the model is evaluated, after the step\n"
@@ -269,6 +271,7 @@ int step_arguments_read(struct step_arguments *arguments, int argc, char **argv,
             return command_bad_option(option, argv);
         if (option == 'h') {
             fputs(help, stdout);
+            fputs(more_help, stdout);
             *done = true;
             return COMMAND_OK;
         }

@@ -100,11 +100,12 @@ struct tik_optimizer_options {
 
     /*
      * Tensors of the library's memory, or in the caller's on the host, that do not fit into so many
-     * bytes of the device, or into one buffer of it, stay in the host's, and each step takes them through the device chunk by chunk, copies and kernels
-     * overlapped on two queues, with the same bits. 0: the device's own memory. A chunk has 16,384
-     * elements at least, whatever the limit. A policy with norms of single tensors or units cannot
-     * be streamed: an error when the step is prepared. `progress` (may be NULL) is called by step, in
-     * its thread, for each chunk that is done: step then waits.
+     * bytes of the device, or into one buffer of it, stay in the host's, and each step takes them
+     * through the device chunk by chunk, copies and kernels overlapped on two queues, with the same
+     * bits. 0: the device's own memory. The windows of what is streamed take half of what is left
+     * each; a chunk has 16,384 elements at least, whatever the limit. A policy with norms of single
+     * tensors or units cannot be streamed: an error when the step is prepared. `progress` (may be
+     * NULL) is called by step, in its thread, for each chunk that is done: step then waits.
      */
     uint64_t memory_limit; /* 0 */
     void (*progress)(size_t done, size_t total, void *data);

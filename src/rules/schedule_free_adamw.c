@@ -1,4 +1,6 @@
 /* The row of schedule_free_adamw. Equations: cl/schedule_free_adamw.cl; options: the authors'. */
+#include <float.h>
+
 #include "../numeric.h"
 #include "../scalar/stages.h"
 #include "../table.h"
@@ -50,6 +52,9 @@ static double effective_lr(const double *o, double lr, uint64_t step)
     return now < o[WARMUP_STEPS] ? lr * (now / o[WARMUP_STEPS]) : lr;
 }
 
+/* No sum of 2^53 of them is infinite. */
+static const double largest_weight = DBL_MAX / 0x1p53;
+
 /* lr_max starts at 0, where the authors have -1: no lr is below either. */
 static void scalars(const double *o, double lr, uint64_t step, double *carry, void *out)
 {
@@ -57,8 +62,9 @@ static void scalars(const double *o, double lr, uint64_t step, double *carry, vo
     const double now = effective_lr(o, lr, step);
     carry[LR_MAX] = fmax(carry[LR_MAX], now);
     const double weight = pow((double)step, o[R]) * pow(carry[LR_MAX], o[WEIGHT_LR_POWER]);
-    carry[WEIGHT_SUM] += weight;
-    const double c = carry[WEIGHT_SUM] > 0 ? weight / carry[WEIGHT_SUM] : 0.0;
+    const double bounded = fmin(weight, largest_weight);
+    carry[WEIGHT_SUM] = fmin(carry[WEIGHT_SUM] + bounded, DBL_MAX);
+    const double c = carry[WEIGHT_SUM] > 0 ? bounded / carry[WEIGHT_SUM] : 0.0;
     k->beta2 = (float)o[BETA2];
     k->one_minus_beta2 = (float)(1.0 - o[BETA2]);
     k->inverse_root = (float)(1.0 / sqrt(1.0 - tik_power(o[BETA2], step)));

@@ -128,12 +128,31 @@ static uint32_t reversed(uint32_t n, uint32_t bits)
     return result;
 }
 
+/* The columns of matrices of one: each lies in a row, its matrix's elements after another's. */
+static void lying_sums(const struct tik_launch *l, const struct tik_lines *lines,
+                       float sums[TIK_TILE])
+{
+    float prepared[TIK_BLOCK];
+    for (size_t c = 0; c < lines->count; c++) {
+        const float *g = gradients(l, lines, c * lines->step, lines->length, prepared);
+        if (lines->length > TIK_FEW)
+            sums[c] = tik_scalar_squares(lines->length, g);
+        else
+            few_squares(g, 1, lines->length, &sums[c]);
+    }
+}
+
 void tik_scalar_column_sums(const struct tik_launch *l, uint64_t b)
 {
     const struct tik_lines lines = get_lines(l, b, true);
     float waiting[LEVELS][TIK_TILE];
     if (is_skipped(l))
         return;
+    if (lines.stride == 1) {
+        lying_sums(l, &lines, waiting[0]);
+        end_or_keep(l, &lines, waiting[0]);
+        return;
+    }
     uint32_t bits = 0;
     while ((8u << bits) < lines.length)
         bits++;
