@@ -16,7 +16,6 @@ void tik_schedule_defaults(struct tik_schedule *schedule)
         .kind = TIK_SCHEDULE_CONSTANT,
         .step_size = 1,
         .gamma = 0.1,
-        .total_steps = 1,
         .power = 1,
         .cycle_mult = 1,
         .pct_start = 0.3,

@@ -57,7 +57,7 @@ struct tik_schedule {
     double warmup_start;     /* 0; in [0, 1] */
     uint64_t step_size;      /* 1; at least 1 */
     double gamma;            /* 0.1; in (0, 1] */
-    uint64_t total_steps;    /* 1; more than warmup_steps, for the kinds that use it */
+    uint64_t total_steps;    /* 0; more than warmup_steps is due for the kinds that use it */
     double final;            /* 0; in [0, 1] */
     double power;            /* 1; in [0, inf); inverse: scikit-learn has 0.25 or 0.5 */
     uint64_t cycle_mult;     /* 1; at least 1 */
