@@ -160,8 +160,7 @@ static bool read_entry(const cJSON *entry, struct tik_tuned *tuned)
         .scalar_seconds = get_seconds(entry, "scalar_seconds"),
         .scalar_wins = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "scalar_wins")),
     };
-    if (tuned->scalar_wins &&
-        !(tuned->scalar_seconds > 0 && tuned->scalar_seconds < tuned->seconds))
+    if (tuned->scalar_wins && tuned->scalar_seconds >= tuned->seconds)
         return false; /* it says so of a slower one */
     return (double)local == size->valuedouble && (local & (local - 1)) == 0 && tuned->seconds > 0;
 }
