@@ -242,6 +242,10 @@ START_TEST(test_auto_follows)
     tik_context_destroy(usual);
 
     tuned.scalar_wins = true;
+    tuned.scalar_seconds = tuned.seconds;
+    keep(device, &tuned);
+    check_choice("auto", 0, tik_context_backend(judge_context())); /* it says so of no faster one */
+    tuned.scalar_seconds = tuned.seconds / 2;
     keep(device, &tuned);
     check_choice(device->index, 0, "opencl"); /* asked for by its index: no choice */
     if (!same)
