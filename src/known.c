@@ -89,7 +89,14 @@ static void known_scalars(const struct tik_plan *plan, struct tik_plan_values *v
 /* ---- what a run reads and writes ---- */
 
 /* Not a whole number of blocks, so that the last one is short. */
-enum { COUNT = TIK_KNOWN_ANSWERS - 5, TENSORS = 6, UNITS = 4096, SLOTS = 4096, GROUPS = 2 };
+enum {
+    COUNT = TIK_KNOWN_ANSWERS - 5,
+    TENSORS = 6,
+    MATRICES = TENSORS + 2,
+    UNITS = 4096,
+    SLOTS = 4096,
+    GROUPS = 2
+};
 
 /* Arrays of float32: all but the low-precision copy. */
 enum { FLOATS = 2 + TIK_LOW };
@@ -252,7 +259,7 @@ static enum tik_status upload_tables(struct run *r)
             r->backend->ops->memory_create(r->backend, TENSORS * sizeof(float), &r->work.totals);
     if (status == TIK_OK)
         status =
-            r->backend->ops->memory_create(r->backend, TENSORS * sizeof(float), &r->work.means);
+            r->backend->ops->memory_create(r->backend, MATRICES * sizeof(float), &r->work.means);
     if (status == TIK_OK && r->plan->kind == TIK_PROGRAM_STEP &&
         r->plan->variant->iteration != NULL)
         status = create_matrices(r);
