@@ -91,7 +91,8 @@ void tik_span_cut(const struct tik_entry *entry, enum tik_scope scope, struct ti
 
 /*
  * Rows and columns lie side by side in runs, and a block of the launch takes a bundle of a run: as
- * find_lines has it. Only units of several blocks leave sums behind, and are units of a launch.
+ * find_lines has it. Only units of several blocks leave sums behind, and are units of a launch; a
+ * mean leaves them wherever a work-group adds it together.
  */
 static void place_lines(enum tik_scope scope, const struct tik_span *span, struct tik_tally *tally)
 {
@@ -103,7 +104,7 @@ static void place_lines(enum tik_scope scope, const struct tik_span *span, struc
     const uint64_t side = scope == TIK_SCOPE_MATRIX_COLUMN ? TIK_TILE : bundle_of(span->length);
     const uint64_t bundles = (run + side - 1) / side;
     tally->blocks += span->units / run * bundles * (means ? 1 : blocks);
-    if (blocks == 1)
+    if (means ? span->length <= TIK_FEW : blocks == 1)
         return;
     tally->units += span->units;
     tally->slots += span->units * blocks;
