@@ -61,7 +61,7 @@ size_t bench_streams_bytes(const struct bench_streams *streams);
  * Elements that the limit's loop takes of one stream after another, that a work-item of its kernel
  * takes at most, and streams.
  */
-enum { BENCH_BLOCK = 128, BENCH_CHUNK = 1024, BENCH_MAX_STREAMS = 2 + TIK_MAX_STATES };
+enum { BENCH_BLOCK = 32, BENCH_CHUNK = 1024, BENCH_MAX_STREAMS = 2 + TIK_MAX_STATES };
 
 /*
  * The limit on the host: memory of the same footprint, and a loop over it by OpenMP. `updated`

@@ -17,6 +17,13 @@
 #define PARALLEL_ELEMENTS 65536
 #define PAGE              4096
 #define LANES             16
+#define AHEAD             512 /* elements; memory is asked for them meanwhile */
+
+#ifdef __GNUC__
+#define ask_for(address) __builtin_prefetch(address, 1)
+#else
+#define ask_for(address) ((void)(address))
+#endif
 
 /* For wide vectors as well, as the scalar path's loops. */
 #ifndef TIK_WIDE
@@ -163,6 +170,12 @@ void bench_host_run(struct bench_host *host)
         read_before(host, host->updated[0]);
 #pragma omp parallel for num_threads(host->threads) schedule(static) if (host->threads > 1)
     for (int64_t b = 0; b < blocks; b++) {
+        for (size_t i = AHEAD; i < AHEAD + BENCH_BLOCK && b + AHEAD / BENCH_BLOCK < blocks;
+             i += LANES) {
+            for (size_t k = 0; k < updated; k++)
+                ask_for(host->updated[k] + b * BENCH_BLOCK + i);
+            ask_for(host->grad + b * BENCH_BLOCK + i);
+        }
         for (size_t k = 0; k < updated; k++)
             add(host->updated[k] + b * BENCH_BLOCK, host->grad + b * BENCH_BLOCK);
         if (host->copy != NULL)

@@ -177,7 +177,7 @@ static int take_step(struct work *work)
     if (status == TIK_OK)
         status = tik_optimizer_sync(work->optimizer);
     if (status != TIK_OK)
-        return command_error(COMMAND_FAILED, "%s", tik_last_error());
+        return command_failure(status);
     struct tik_optimizer_stats stats;
     tik_optimizer_stats(work->optimizer, &stats);
     if (stats.mismatches > 0)
