@@ -4,8 +4,8 @@
 
 #include "types.h"
 
-TIK_WIDE tik_fused_twin tik_fused_adabelief, tik_fused_ftrl, tik_fused_adadelta, tik_fused_adagrad,
-    tik_fused_adam, tik_fused_adam_amsgrad, tik_fused_adamax, tik_fused_ademamix, tik_fused_lamb,
+TIK_WIDE tik_fused_twin tik_fused_adabelief, tik_fused_adadelta, tik_fused_adagrad, tik_fused_adam,
+    tik_fused_adam_amsgrad, tik_fused_adamax, tik_fused_ademamix, tik_fused_ftrl, tik_fused_lamb,
     tik_fused_lamb_plain, tik_fused_lars, tik_fused_lars_apex, tik_fused_lars_apex_momentum,
     tik_fused_lars_momentum, tik_fused_lion, tik_fused_nadam, tik_fused_radam, tik_fused_rmsprop,
     tik_fused_rmsprop_centered, tik_fused_rmsprop_centered_momentum, tik_fused_rmsprop_momentum,

@@ -196,7 +196,17 @@ static void copy(const struct tik_plan *plan, const struct step_scalars *step,
     plan->copy->twin(block->place.length, block->p, dice, block->low);
 }
 
-/* What reads the new p of a whole block, whose sums and dice it has, once `at` was its last piece. */
+/* What reads the new p of a whole block, whose sums and dice it has. */
+static void read_block(const struct tik_plan *plan, const struct step_scalars *step,
+                       const struct tik_block *block)
+{
+    if (plan->copy != NULL)
+        copy(plan, step, block);
+    if (plan->report)
+        report_block(plan, step, block);
+}
+
+/* Likewise, once `at` was its last piece. */
 static void late_block(const struct tik_plan *plan, const struct tik_row *row,
                        const struct tik_block *blocks, uint32_t at)
 {
@@ -206,10 +216,7 @@ static void late_block(const struct tik_plan *plan, const struct tik_row *row,
         return;
     struct tik_block block;
     tik_block_part(blocks, at / TIK_BLOCK * TIK_BLOCK, TIK_BLOCK, &block);
-    if (plan->copy != NULL)
-        copy(plan, &row->step, &block);
-    if (plan->report)
-        report_block(plan, &row->step, &block);
+    read_block(plan, &row->step, &block);
 }
 
 /* The parameter follows a state, which a proximal stage has moved. */
@@ -377,8 +384,10 @@ static void fetch_piece(const struct tik_block *blocks, uint32_t at)
             fetch(n, piece.state[k]);
 }
 
-/* Whether the rule's loop does all of the step: what asks where an element is, or for each one's own
- * step, goes stage by stage. */
+/*
+ * Whether the rule's loop does all of the step: what asks where an element is, or for each one's own
+ * step, goes stage by stage.
+ */
 static bool is_fused(const struct tik_plan *plan)
 {
     const struct tik_gather *gather = &plan->gather;
@@ -413,10 +422,7 @@ static void step_fused(const struct tik_plan *plan, const struct tik_row *row,
         tik_block_part(blocks, at, most, &part);
         frame.ema = plan->ema ? part.state[TIK_EMA] : NULL;
         plan->variant->fused(&frame, part.place.length, part.p, part.g, part.state, row->rule);
-        if (plan->copy != NULL)
-            copy(plan, &row->step, &part);
-        if (plan->report)
-            report_block(plan, &row->step, &part);
+        read_block(plan, &row->step, &part);
     }
 }
 
